@@ -1,0 +1,277 @@
+"""The record of a run: written once, atomically, then never changed.
+
+    runs/<challenge>/<run id>/
+        record.json      this module's `RunRecord`, full precision; NaN is written as null
+        cases.parquet    per-case scores: case, patient, half (cv or test), fold, one column a score
+        folds.csv        case, patient, fold
+        predictions/     cv.npz and test.npz, and both in the organiser's format
+        log/             what each fold printed
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.errors import UserError
+
+__all__ = [
+    "Cell",
+    "ChallengeFacts",
+    "DataFacts",
+    "Entry",
+    "Half",
+    "Interval",
+    "RunRecord",
+    "atomic_folder",
+    "dump",
+    "load",
+    "load_all",
+    "write_atomic",
+]
+
+SCHEMA = 1
+
+Route = Literal["code", "file", "reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A metric's value with its 95 % bootstrap interval over patients; None where undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """The scores on one half: out-of-fold ("cv") or test."""
+
+    n_scored: int
+    n_expected: int
+    metrics: Mapping[str, Interval]
+    """By metric key, in challenge.yaml's order; the first ranks. Empty if anything is missing."""
+    panel: Mapping[str, Any] = field(default_factory=dict)
+    """Tables and curves, as the challenge's scorer made them."""
+    positional: Mapping[str, float] | None = None
+    """What the organiser's own script, which ignores the case ids, says of a prediction file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One fold with one seed."""
+
+    fold: int
+    seed: int
+    key: str
+    state: Literal["done", "failed"]
+    failure_kind: str | None
+    failure_reason: str | None
+    started: str
+    finished: str
+    seconds: float
+    peak_memory_bytes: int
+    n_train: int
+    n_heldout: int
+    metrics: Mapping[str, float | None]
+    """Of this fold's held-out part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who answers, and with what."""
+
+    name: str
+    route: Route
+    team: str
+    title: str
+    description: str
+    licence: str
+    digest: str
+    """Of the submission's files, or of the prediction file."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Hyperparameters, trainer and loader as used."""
+    overrides: tuple[str, ...] = ()
+    """The words that changed them; another set of words is another entry."""
+    parameters: int | None = None
+    """Trainable parameters, as the model reports them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeFacts:
+    """Which question, in which version."""
+
+    name: str
+    version: str
+    digest: str
+    """Of the challenge's scorer and metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """Which data; the fingerprint decides the board."""
+
+    fingerprint: str
+    phantom: bool
+    n_development: int
+    n_test: int
+    test_truth: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """Everything the board shows of one run, and what it takes to recompute it."""
+
+    run_id: str
+    key: str
+    """Same key, same computation: the latest record of a key stands."""
+    challenge: ChallengeFacts
+    data: DataFacts
+    entry: Entry
+    state: Literal["complete", "failed"]
+    failures: tuple[str, ...]
+    """One sentence each."""
+    n_folds: int
+    seed: int
+    cells: tuple[Cell, ...]
+    cv: Half | None
+    test: Half | None
+    isolation: str
+    started: str
+    """UTC, ISO 8601."""
+    finished: str
+    seconds: float
+    """Of the folds together, not of the wall."""
+    command: str
+    provenance: Mapping[str, Any]
+    """git, versions, hardware, seeds, environment."""
+    schema: int = SCHEMA
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401  JSON is dynamic
+    """Return the value as JSON types; NaN and infinities become None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def dump(value: Any, *, indent: int | None = 1) -> str:  # noqa: ANN401  JSON is dynamic
+    """Return JSON text at full precision, without NaN tokens."""
+    return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _half(data: Mapping[str, Any] | None) -> Half | None:
+    if data is None:
+        return None
+    metrics = {key: Interval(**value) for key, value in data["metrics"].items()}
+    return Half(**{**data, "metrics": metrics})
+
+
+def parse(text: str) -> RunRecord:
+    """Return the record that `dump` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: if it is not one.
+    """
+    data = json.loads(text)
+    if data["schema"] != SCHEMA:
+        raise ValueError(f"schema {data['schema']}, this harness reads {SCHEMA}")
+    entry = data["entry"]
+    return RunRecord(
+        **{
+            **data,
+            "challenge": ChallengeFacts(**data["challenge"]),
+            "data": DataFacts(**data["data"]),
+            "entry": Entry(**{**entry, "overrides": tuple(entry["overrides"])}),
+            "cells": tuple(Cell(**cell) for cell in data["cells"]),
+            "failures": tuple(data["failures"]),
+            "cv": _half(data["cv"]),
+            "test": _half(data["test"]),
+        }
+    )
+
+
+def load(folder: Path) -> RunRecord:
+    """Read one record.
+
+    Raises:
+        UserError: if the folder's record.json is not a record.
+    """
+    path = folder / "record.json"
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is not a run record ({error}). Move the folder out of runs/ and type the command again."
+        ) from error
+
+
+def load_all(runs: Path, challenge: str) -> tuple[RunRecord, ...]:
+    """Read every record of a challenge, sorted by run id."""
+    folders = sorted((runs / challenge).glob("[!.]*/record.json"))
+    return tuple(load(path.parent) for path in folders)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `target` when the block ends, fsynced; or nothing does."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
+    try:
+        yield temporary
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            else:
+                _sync_folder(path)
+        temporary.chmod(0o755)
+        _sync_folder(temporary)
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync_folder(target.parent)
