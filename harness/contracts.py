@@ -115,7 +115,13 @@ class ScorerUnit(Protocol):
         """Return the per-case scores, each (n,)."""
 
     def panel(self, truth: Arrays, predictions: Arrays) -> dict[str, Any]:
-        """Return tables and curves for the entry's page, JSON-ready (None where undefined)."""
+        """Return tables and curves for the entry's page, JSON-ready (None where undefined).
+
+        name -> {"kind": "table", "title", "columns": [..], "rows": [[..]]},
+        {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
+        "series": [{"name", "x": [..], "y": [..], "n": [..] or absent}]}
+        or {"kind": "note", "title", "text"}.
+        """
 
     def combine(self, folds: Sequence[Arrays]) -> dict[str, Array]:
         """Join the fold models' predictions of the same cases into one."""
