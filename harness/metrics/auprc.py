@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.contracts import Metric
-from harness.metrics._curves import above
+from harness.curves import above
 from harness.metrics._inputs import (
     Floats,
     as_counts,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from harness.contracts import Metric
+from harness.curves import BINS, bin_of
 from harness.metrics._inputs import (
     Floats,
     as_counts,
@@ -15,13 +16,6 @@ from harness.metrics._inputs import (
     same_shape,
     shaped,
 )
-
-BINS = 10
-
-
-def bin_of(probabilities: Floats) -> NDArray[np.intp]:
-    """Return the bin of each probability: [0, .1), [.1, .2), ... [.9, 1]."""
-    return np.searchsorted(np.arange(1, BINS) / BINS, probabilities, side="right")
 
 
 def compute(truth: ArrayLike, prediction: ArrayLike, counts: ArrayLike | None = None) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from harness.contracts import Metric
-from harness.metrics._curves import sensitivity_at
+from harness.curves import sensitivity_at
 from harness.metrics._inputs import Floats
 
 

@@ -1,0 +1,109 @@
+"""What the entry's page shows beside the metrics: tables and curves, JSON-ready."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from challenges.kium.columns import LOCATIONS, RARE
+from harness.curves import OperatingPoint, operating_point, point_at_specificity, reliability, roc
+from harness.metrics import auroc, f1_micro
+
+if TYPE_CHECKING:
+    from harness.contracts import Array, Arrays
+
+SCREENING = 0.03
+"""Prevalence of unruptured aneurysms in a screened population; the contest's is .464."""
+
+
+def panel(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
+    """Return the location table, ROC corners, reliability, operating points and notes.
+
+    Every undefined number is None. `prevalence` is the evaluated set's own.
+    """
+    labels, scores = truth["aneurysm"], predictions["aneurysm"]
+    prevalence = float(labels.mean()) if len(labels) else math.nan
+    points = {
+        "threshold 0.5": operating_point(labels, scores, 0.5),
+        "specificity >= 90 %": point_at_specificity(labels, scores, 90),
+        "specificity >= 95 %": point_at_specificity(labels, scores, 95),
+    }
+    return {
+        "n": len(labels),
+        "positives": int(labels.sum()),
+        "prevalence": known(prevalence),
+        "locations": location_table(truth["locations"], predictions),
+        "roc": roc(labels, scores),
+        "reliability": reliability(labels, scores),
+        "operating_points": [_point_row(name, point, prevalence) for name, point in points.items()],
+        "notes": notes(scores, predictions["locations"]),
+    }
+
+
+def location_table(truth: Array, predictions: Arrays) -> list[dict[str, Any]]:
+    """Return a row for each location, and one in which the rare posterior ones are pooled.
+
+    Of the pooled row the cells are counted together, so that six labels with a handful of patients
+    say something; it has no AUROC, since scores of different labels are not on one scale.
+    """
+    decisions, scores = predictions["locations"], predictions.get("location_scores")
+    rows = [
+        _location_row(name, truth[:, k], decisions[:, k], None if scores is None else scores[:, k])
+        for k, name in enumerate(LOCATIONS)
+    ]
+    rare = [LOCATIONS.index(name) for name in RARE]
+    pooled = _location_row("posterior-rare", truth[:, rare].ravel(), decisions[:, rare].ravel(), None)
+    return [*rows, pooled | {"pooled": list(RARE)}]
+
+
+def notes(scores: Array, decisions: Array) -> list[str]:
+    """Return what an entrant should know about legal but unwise answers."""
+    found = []
+    against = int(((scores < 0.5) & decisions.any(axis=1)).sum())
+    if against:
+        found.append(f"{against} cases have Aneurysm below 0.5 and a location all the same.")
+    if len(scores) > 1 and np.isin(scores, (0, 1)).all():
+        found.append("Aneurysm is only 0 or 1: ties count half in AUROC; submit probabilities.")
+    elif len(scores) > 1 and len(np.unique(scores)) == 1:
+        found.append("Aneurysm is the same for every case: AUROC is 0.5 whatever the truth.")
+    return found
+
+
+def known(value: float) -> float | None:
+    """Return the number, or None if it is undefined."""
+    return None if math.isnan(value) else float(value)
+
+
+def _location_row(name: str, truth: Array, decisions: Array, scores: Array | None) -> dict[str, Any]:
+    point = operating_point(truth, decisions, 1)
+    return {
+        "location": name,
+        "n": len(truth),
+        "positives": point.tp + point.fn,
+        "auroc": None if scores is None else known(float(auroc.compute(truth, scores))),
+        "sensitivity": known(point.sensitivity),
+        "specificity": known(point.specificity),
+        "f1": known(float(f1_micro.compute(truth, decisions))),
+        "tp": point.tp,
+        "fp": point.fp,
+        "fn": point.fn,
+        "tn": point.tn,
+    }
+
+
+def _point_row(name: str, point: OperatingPoint, prevalence: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "threshold": None if math.isinf(point.threshold) else point.threshold,
+        "sensitivity": known(point.sensitivity),
+        "specificity": known(point.specificity),
+        "ppv_in_this_set": known(point.ppv(prevalence)),
+        "ppv_in_screening": known(point.ppv(SCREENING)),
+        "screening_prevalence": SCREENING,
+        "tp": point.tp,
+        "fp": point.fp,
+        "fn": point.fn,
+        "tn": point.tn,
+    }
