@@ -160,6 +160,9 @@ class Metric:
 class ExecutorUnit(Protocol):
     """`harness/executors/<name>.py`."""
 
+    SHARES_MEMORY: bool
+    """Whether tasks run in this process, so that they can report their progress as they go."""
+
     def open(self, jobs: int) -> Executor:
         """Return an executor that runs up to `jobs` folds at once."""
 
@@ -193,10 +196,14 @@ class FoldJob:
     heldout: NDArray[np.int64]
     truth: Arrays
     """Of the training rows, in the order of `train`."""
+    patients: NDArray[np.int64]
+    """A number per training row, equal within a patient."""
     spec: Mapping[str, ArraySpec]
     fold: int
     seed: int
     threads: int = 1
+    gpus: int = 0
+    """How many this machine has; folds take turns."""
     one_batch: bool = False
     """`harness check`: train one batch, then predict."""
 

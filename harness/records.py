@@ -1,11 +1,11 @@
 """The record of a run: written once, atomically, then never changed.
 
-    runs/<challenge>/<run id>/
-        record.json      this module's `RunRecord`, full precision; NaN is written as null
-        cases.parquet    per-case scores: case, patient, half (cv or test), fold, one column a score
-        folds.csv        case, patient, fold
-        predictions/     cv.npz and test.npz, and both in the organiser's format
-        log/             what each fold printed
+runs/<challenge>/<run id>/
+    record.json      this module's `RunRecord`, full precision; NaN is written as null
+    cases.parquet    per-case scores: case, patient, half (cv or test), fold, one column a score
+    folds.csv        case, patient, fold
+    predictions/     cv.npz and test.npz, and both in the organiser's format
+    log/             what each fold printed
 """
 
 from __future__ import annotations

@@ -1,0 +1,232 @@
+"""Names to units: the name you type is the path you open.
+
+A unit is looked up in the working folder first, then beside the installed packages, so that the harness
+works from a clone and from a wheel alike. There is no registry: a unit exists because its folder does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import re
+import sys
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from harness.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from harness.config import ChallengeCard, SubmissionCard
+    from harness.contracts import DataUnit, ExecutorUnit, Metric, PhantomUnit, ScorerUnit
+
+__all__ = ["Challenge", "Submission", "challenge", "digest", "executor", "metric", "names", "submission"]
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+CARDS = {"challenges": "challenge.yaml", "submissions": "submission.yaml"}
+BASELINE = "baseline"
+
+
+def roots() -> tuple[Path, ...]:
+    """Return the folders that hold `challenges/` and `submissions/`, the first wins."""
+    return tuple(dict.fromkeys([Path.cwd().resolve(), PACKAGE_ROOT]))
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return the sorted names of all "challenges", "submissions", "metrics" or "executors"."""
+    if kind in CARDS:
+        found = {card.parent.name for root in roots() for card in (root / kind).glob(f"*/{CARDS[kind]}")}
+    else:
+        found = {path.stem for path in (PACKAGE_ROOT / "harness" / kind).glob("*.py")}
+    return tuple(sorted(name for name in found if NAME.fullmatch(name)))
+
+
+def _folder(kind: str, name: str) -> Path:
+    for root in roots():
+        if NAME.fullmatch(name) and (root / kind / name / CARDS[kind]).is_file():
+            return root / kind / name
+    raise UserError(f"No {kind.removesuffix('s')} named {name!r}. {did_you_mean(name, names(kind))}")
+
+
+def join_namespaces(challenge_roots: Iterable[Path], submission_parent: Path | None = None) -> None:
+    """Make `challenges.<name>` and `submissions.<name>` importable from these folders and no other."""
+    spaces = {"challenges": [str(root / "challenges") for root in challenge_roots]}
+    if submission_parent is not None:
+        spaces["submissions"] = [str(submission_parent)]
+    for name, paths in spaces.items():
+        module = sys.modules.get(name)
+        if module is None or not isinstance(getattr(module, "__path__", None), list):
+            module = sys.modules[name] = types.ModuleType(name)
+        module.__path__ = paths
+    importlib.invalidate_caches()
+
+
+def digest(paths: Iterable[Path], base: Path) -> str:
+    """Return the SHA-256 of the files' names (relative to `base`) and contents, in sorted order."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(base).as_posix()}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def unit_files(folder: Path) -> list[Path]:
+    """Return a unit's files; hidden files and byte code are not part of it."""
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(p.startswith(".") or p == "__pycache__" for p in path.relative_to(folder).parts)
+    ]
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """The question: a folder under `challenges/`."""
+
+    name: str
+    folder: Path
+
+    @cached_property
+    def card(self) -> ChallengeCard:
+        """The typed content of challenge.yaml."""
+        from harness.config import ChallengeCard, read_card
+
+        return read_card(ChallengeCard, self.folder / "challenge.yaml")
+
+    def _module(self, name: str) -> types.ModuleType:
+        join_namespaces(roots())
+        return importlib.import_module(f"challenges.{self.name}.{name}")
+
+    @property
+    def data(self) -> DataUnit:
+        """The reader of the organiser's layout."""
+        return cast("DataUnit", self._module("data"))
+
+    @property
+    def phantom(self) -> PhantomUnit:
+        """The writer of synthetic patients."""
+        return cast("PhantomUnit", self._module("phantom"))
+
+    @property
+    def scorer(self) -> ScorerUnit:
+        """The judge; runs in the parent only."""
+        return cast("ScorerUnit", self._module("scorer"))
+
+    @cached_property
+    def training_digest(self) -> str:
+        """Of the code that makes the inputs or that entries may extend; a change asks for training again."""
+        return digest(_reachable(self.folder, ("baseline", "data")), self.folder)
+
+    @cached_property
+    def scoring_digest(self) -> str:
+        """Of the code that turns predictions into numbers; a change asks for scoring again."""
+        metrics = PACKAGE_ROOT / "harness" / "metrics"
+        own = digest(_reachable(self.folder, ("scorer",)), self.folder)
+        return hashlib.sha256((own + digest(metrics.glob("*.py"), metrics)).encode()).hexdigest()
+
+
+def _reachable(folder: Path, modules: Iterable[str]) -> list[Path]:
+    """Return the files of a unit that these modules import from it, directly or not, and their own."""
+    found: dict[str, Path] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        path = folder / f"{name}.py"
+        if name in found or not path.is_file():
+            continue
+        found[name] = path
+        waiting += re.findall(
+            rf"(?:from|import)\s+(?:challenges\.{folder.name})?\.(\w+)", path.read_text(encoding="utf-8")
+        )
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The answer: a folder with submission.yaml and model.py, or a challenge's own baseline."""
+
+    name: str
+    folder: Path
+    model: Path
+    """The file with `class Model`."""
+    card_path: Path
+
+    @cached_property
+    def card(self) -> SubmissionCard:
+        """The typed content of submission.yaml."""
+        from harness.config import SubmissionCard, read_card
+
+        return read_card(SubmissionCard, self.card_path)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of every file of the entry."""
+        files = [self.model, self.card_path] if self.is_baseline else unit_files(self.folder)
+        return digest(files, self.folder)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is part of its challenge."""
+        return self.model.name == f"{BASELINE}.py"
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it ships with the project, unchanged: a challenge's baseline or a digest in shipped.txt."""
+        shipped = (PACKAGE_ROOT / "harness" / "shipped.txt").read_text(encoding="utf-8").split()
+        return self.is_baseline or self.digest in shipped
+
+
+def challenge(name: str) -> Challenge:
+    """Return the challenge of that name.
+
+    Raises:
+        UserError: if there is none.
+    """
+    return Challenge(name, _folder("challenges", name))
+
+
+def submission(word: str, of: Challenge) -> Submission:
+    """Return the entry of that name, or in that folder; "baseline" is the challenge's own.
+
+    Raises:
+        UserError: if there is none, or it answers another challenge.
+    """
+    if word == BASELINE:
+        return Submission(BASELINE, of.folder, of.folder / "baseline.py", of.folder / "baseline.yaml")
+    folder = Path(word).expanduser().resolve() if "/" in word else _folder("submissions", word)
+    if not NAME.fullmatch(folder.name):
+        raise UserError(
+            f"A submission's folder is named in lower case letters, digits and _, but got {folder.name!r}. "
+            "Rename the folder."
+        )
+    for needed in ("submission.yaml", "model.py"):
+        if not (folder / needed).is_file():
+            raise UserError(
+                f"{folder} has no {needed}. Write one with: harness new submission NAME challenge={of.name}"
+            )
+    found = Submission(folder.name, folder, folder / "model.py", folder / "submission.yaml")
+    if found.card.challenge != of.name:
+        raise UserError(
+            f"Submission {found.name!r} answers challenge {found.card.challenge!r}, not {of.name!r}. "
+            f"Type challenge={found.card.challenge}."
+        )
+    return found
+
+
+def metric(name: str) -> Metric:
+    """Return the metric of `harness/metrics/<name>.py`."""
+    if name not in names("metrics"):
+        raise UserError(f"No metric named {name!r}. {did_you_mean(name, names('metrics'))}")
+    return cast("Metric", importlib.import_module(f"harness.metrics.{name}").metric)
+
+
+def executor(name: str) -> ExecutorUnit:
+    """Return the executor of `harness/executors/<name>.py`."""
+    if name not in names("executors"):
+        raise UserError(f"No executor named {name!r}. {did_you_mean(name, names('executors'))}")
+    return cast("ExecutorUnit", importlib.import_module(f"harness.executors.{name}"))

@@ -1,0 +1,88 @@
+"""Predictions as plain arrays: checked case by case, stored, read back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.contracts import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from harness.contracts import Array, Arrays, ArraySpec
+
+__all__ = ["as_bytes", "check", "expected_results", "from_file", "halves"]
+
+
+def expected_results(
+    spec: Mapping[str, ArraySpec], heldout: int, test: int
+) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return the names, shapes and kinds of the arrays that a fold must send back."""
+    return {
+        f"{half}/{key}": ((n, *wanted.shape), "float")
+        for half, n in (("heldout", heldout), ("test", test))
+        for key, wanted in spec.items()
+    }
+
+
+def _wrong_value(key: str, values: Array, wanted: ArraySpec, ids: Sequence[str]) -> str | None:
+    """Name the first case whose value is not allowed."""
+    rows = values.reshape(len(ids), -1)
+    bad = ~np.isfinite(rows) | (rows < wanted.low) | (rows > wanted.high)
+    if wanted.integer:
+        bad |= rows != np.round(rows)
+    if not bad.any():
+        return None
+    row, column = np.argwhere(bad)[0]
+    place = f"{key}[{column}]" if wanted.shape else key
+    kind = "a whole number" if wanted.integer else "a finite number"
+    return (
+        f"{place} of case {ids[row]} is {rows[row, column]}, but must be {kind} "
+        f"in [{wanted.low:g}, {wanted.high:g}] ({int(bad.sum())} such values)."
+    )
+
+
+def check(
+    arrays: Arrays, spec: Mapping[str, ArraySpec], ids: Sequence[str]
+) -> tuple[dict[str, Array], Failure | None]:
+    """Return the arrays in the types of the spec, or the reason why they are no predictions.
+
+    An optional key that is all NaN was not given.
+    """
+    kept: dict[str, Array] = {}
+    for key, wanted in spec.items():
+        values = np.asarray(arrays[key], dtype=np.float64)
+        if not wanted.required and np.isnan(values).all():
+            continue
+        problem = _wrong_value(key, values, wanted, ids)
+        if problem is not None:
+            return {}, Failure(FailureKind.PREDICTIONS, problem)
+        kept[key] = (
+            values.astype(np.uint8) if wanted.integer and wanted.low >= 0 and wanted.high < 256 else values
+        )
+    return kept, None
+
+
+def halves(results: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Divide a fold's results into (held-out, test)."""
+    parts: tuple[dict[str, Array], dict[str, Array]] = ({}, {})
+    for name, values in results.items():
+        half, _, key = name.partition("/")
+        parts[half == "test"][key] = values
+    return parts
+
+
+def as_bytes(arrays: Arrays) -> bytes:
+    """Return an npz archive's bytes."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def from_file(path: Path) -> dict[str, Array]:
+    """Read an npz archive that the harness wrote."""
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

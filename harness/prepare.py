@@ -1,0 +1,179 @@
+"""Cases to the prepared store: decode once, train many.
+
+    <store>/<challenge>/<key>/
+        development/<input>.npy   (n, ...) memory-mapped by every fold, trial and run
+        test/<input>.npy
+        rows.json                 case key -> half and row: a changed file is decoded again alone
+
+The store holds inputs only. The truth stays where the organiser keeps it and is read by the parent alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.records import atomic_folder
+
+if TYPE_CHECKING:
+    from harness.catalog import Challenge
+    from harness.contracts import Array, Case, CaseSet, Dataset
+
+__all__ = ["Store", "digests_of", "fingerprint", "locked", "prepare"]
+
+HALVES = ("development", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where the inputs of a data set lie."""
+
+    folder: Path
+    decoded: int
+    """How many cases this call had to decode."""
+
+    @property
+    def development(self) -> Path:
+        """The development set's inputs."""
+        return self.folder / "development"
+
+    @property
+    def test(self) -> Path:
+        """The test set's inputs."""
+        return self.folder / "test"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a dot file, released by the system however this process ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digests_of(dataset: Dataset) -> dict[Path, str]:
+    """Return the SHA-256 of every input file; always of the content, never of the time stamp."""
+    files = [
+        path for half in (dataset.development, dataset.test) for case in half.cases for path in case.files
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(files, pool.map(_hash, files), strict=True))
+
+
+def fingerprint(dataset: Dataset, digests: Mapping[Path, str]) -> str:
+    """Return the identity of a data set: ids, patients, inputs and development truth.
+
+    The test truth is left out, so that it may arrive later without moving the board.
+    """
+    total = hashlib.sha256()
+    for name, half in zip(HALVES, (dataset.development, dataset.test), strict=True):
+        for case in half.cases:
+            row = [name, case.id, case.patient, *(digests[path] for path in case.files)]
+            total.update("\0".join(row).encode() + b"\n")
+    for key, values in sorted((dataset.development.truth or {}).items()):
+        total.update(
+            f"{key} {values.dtype.str} {values.shape}\n".encode() + np.ascontiguousarray(values).tobytes()
+        )
+    return total.hexdigest()
+
+
+def _case_key(case: Case, digests: Mapping[Path, str], stamp: str) -> str:
+    text = "\0".join([stamp, *(digests[path] for path in case.files)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Earlier:
+    """Rows that earlier stores of the same preparation hold."""
+
+    def __init__(self, folder: Path) -> None:
+        self._where: dict[str, tuple[Path, int]] = {}
+        for rows in sorted(folder.glob("[!.]*/rows.json")):
+            for key, (half, row) in json.loads(rows.read_text()).items():
+                self._where[key] = (rows.parent / half, row)
+
+    def find(self, key: str) -> dict[str, Array] | None:
+        if key not in self._where:
+            return None
+        folder, row = self._where[key]
+        return {path.stem: np.load(path, mmap_mode="r")[row] for path in sorted(folder.glob("*.npy"))}
+
+
+def _write_half(folder: Path, n: int, produce: Callable[[int], dict[str, Array]]) -> None:
+    """Write rows 0..n-1 into one array per input, decoding on all cores."""
+    folder.mkdir()
+    if n == 0:
+        return
+    first = produce(0)
+    arrays = {
+        name: np.lib.format.open_memmap(
+            folder / f"{name}.npy", mode="w+", dtype=value.dtype, shape=(n, *value.shape)
+        )
+        for name, value in first.items()
+    }
+
+    def fill(row: int) -> None:
+        for name, value in (first if row == 0 else produce(row)).items():
+            arrays[name][row] = value
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(fill, range(n)):
+            pass
+    for array in arrays.values():
+        array.flush()
+
+
+def prepare(
+    challenge: Challenge,
+    dataset: Dataset,
+    digests: Mapping[Path, str],
+    options: Mapping[str, Any],
+    root: Path,
+) -> Store:
+    """Return the prepared store of a data set, built if it is not there.
+
+    Raises:
+        UserError: from the challenge's `decode`, by file name.
+    """
+    data = challenge.data
+    stamp = json.dumps([challenge.name, data.PREPARATION, dict(sorted(options.items()))])
+    halves: tuple[CaseSet, CaseSet] = (dataset.development, dataset.test)
+    keys = {
+        name: [_case_key(c, digests, stamp) for c in half.cases]
+        for name, half in zip(HALVES, halves, strict=True)
+    }
+    key = hashlib.sha256(json.dumps([stamp, keys]).encode()).hexdigest()[:16]
+    folder = root / challenge.name / "inputs"
+    target = folder / key
+    decoded = [0]
+    with locked(folder / ".lock"):
+        if target.is_dir():
+            return Store(target, 0)
+        earlier = _Earlier(folder)
+        with atomic_folder(target) as temporary:
+            for name, half in zip(HALVES, halves, strict=True):
+
+                def produce(row: int, name: str = name, half: CaseSet = half) -> dict[str, Array]:
+                    known = earlier.find(keys[name][row])
+                    decoded[0] += known is None
+                    return known if known is not None else data.decode(half.cases[row], options)
+
+                _write_half(temporary / name, len(half.cases), produce)
+            rows = {k: (name, row) for name in HALVES for row, k in enumerate(keys[name])}
+            (temporary / "rows.json").write_text(json.dumps(rows))
+    return Store(target, decoded[0])

@@ -1,0 +1,68 @@
+"""Truth joined to predictions: only here, in the parent, and always over every case of the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import statistics
+from harness.records import Half, Interval
+
+if TYPE_CHECKING:
+    from harness.contracts import Array, Arrays, CaseSet, Fold, ScorerUnit
+
+__all__ = ["assemble", "fold_metrics", "score_half"]
+
+RESAMPLES = 1000
+SEED = 20230713
+
+
+def _number(value: Array | float) -> float | None:
+    number = float(value)
+    return number if np.isfinite(number) else None
+
+
+def score_half(scorer: ScorerUnit, cases: CaseSet, predictions: Arrays) -> Half:
+    """Score one half, with 95 % bootstrap intervals over its patients.
+
+    Raises:
+        ValueError: if the truth is absent or the predictions do not cover every case.
+    """
+    n = len(cases.cases)
+    if cases.truth is None or any(len(values) != n for values in predictions.values()):
+        raise ValueError(f"{n} cases need the truth and {n} predictions")
+    values = scorer.score(cases.truth, predictions)
+    counts = statistics.bootstrap_counts(
+        [case.patient for case in cases.cases], resamples=RESAMPLES, seed=SEED
+    )
+    resampled = scorer.score(cases.truth, predictions, counts)
+    metrics = {}
+    for key, value in values.items():
+        low, high = statistics.percentile_interval(resampled[key])
+        metrics[key] = Interval(_number(value), _number(low), _number(high))
+    return Half(n, n, metrics, scorer.panel(cases.truth, predictions))
+
+
+def unscored(n_scored: int, n_expected: int) -> Half:
+    """Return the half of a run that is not whole: nothing missing becomes a number."""
+    return Half(n_scored, n_expected, {})
+
+
+def fold_metrics(scorer: ScorerUnit, truth: Arrays, heldout: Arrays, fold: Fold) -> dict[str, float | None]:
+    """Score one fold's held-out part."""
+    part = {key: values[fold.heldout] for key, values in truth.items()}
+    return {key: _number(value) for key, value in scorer.score(part, heldout).items()}
+
+
+def assemble(folds: Mapping[int, tuple[Fold, Arrays]], n: int) -> dict[str, Array]:
+    """Put the folds' held-out predictions back into the order of the development set."""
+    arrays: dict[str, Array] = {}
+    first = next(iter(folds.values()))[1]
+    keys = [key for key in first if all(key in part for _, part in folds.values())]
+    for key in keys:
+        arrays[key] = np.zeros((n, *first[key].shape[1:]), dtype=first[key].dtype)
+        for fold, part in folds.values():
+            arrays[key][fold.heldout] = part[key]
+    return arrays

@@ -1,0 +1,259 @@
+"""What runs inside the isolated process of one fold: fit, then predict.
+
+This module is loaded by the zygote before any fold; the entrant's code only after confinement.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
+
+from harness.catalog import join_namespaces
+from harness.contracts import Array, ArraySpec, FailureKind, FoldJob
+
+__all__ = ["CaseDataset", "ContractError", "FoldData", "fit_and_predict", "load_model"]
+
+
+class ContractError(Exception):
+    """The model broke the submission contract; the message says where and how."""
+
+    failure_kind = FailureKind.PREDICTIONS
+
+
+class CaseDataset(Dataset[dict[str, torch.Tensor]]):
+    """Cases as dictionaries of tensors: the inputs, and for training cases the truth.
+
+    `dataset[3]` is one case; `dataset[[3, 5]]` is a batch of two, read in one go.
+    """
+
+    def __init__(
+        self,
+        inputs: Mapping[str, Array],
+        rows: Array,
+        truth: Mapping[str, Array] | None = None,
+        patients: Array | None = None,
+    ) -> None:
+        self.inputs = inputs
+        self.rows = np.asarray(rows, dtype=np.int64)
+        self.truth = dict(truth) if truth is not None else None
+        self.patients = np.arange(len(self.rows)) if patients is None else patients
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int | Sequence[int]) -> dict[str, torch.Tensor]:
+        """Return one case, or a batch for a list of positions."""
+        rows = self.rows[index]
+        batch = {name: torch.from_numpy(np.array(array[rows])) for name, array in self.inputs.items()}
+        for name, values in (self.truth or {}).items():
+            batch[name] = torch.as_tensor(values[index]).float()
+        return batch
+
+    def subset(self, positions: Array) -> CaseDataset:
+        """Return the cases at these positions, in this order."""
+        truth = (
+            None if self.truth is None else {name: values[positions] for name, values in self.truth.items()}
+        )
+        return CaseDataset(self.inputs, self.rows[positions], truth, self.patients[positions])
+
+    def split(self, share: float, seed: int) -> tuple[CaseDataset, CaseDataset]:
+        """Divide the patients at random: (rest, about `share` of them)."""
+        patients = np.unique(self.patients)
+        drawn = np.random.default_rng(seed).permutation(patients)[: max(1, round(share * len(patients)))]
+        inner = np.isin(self.patients, drawn)
+        return self.subset(np.flatnonzero(~inner)), self.subset(np.flatnonzero(inner))
+
+
+def batches(
+    dataset: CaseDataset, batch_size: int, *, shuffle: bool = False, workers: int = 0
+) -> DataLoader[Any]:
+    """Return a loader that reads each batch with one indexed access."""
+    order: RandomSampler | SequentialSampler = (
+        RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
+    )
+    sampler = BatchSampler(order, batch_size, drop_last=False)
+    return DataLoader(dataset, sampler=sampler, batch_size=None, num_workers=workers)
+
+
+class FoldData(pl.LightningDataModule):
+    """The fold's cases, as loaders."""
+
+    def __init__(
+        self, model: pl.LightningModule, training: CaseDataset, loader: Mapping[str, Any], seed: int
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.loader = loader
+        share = loader["validation"]
+        self.training = training
+        self.validation: CaseDataset | None = None
+        if share > 0:
+            self.training, self.validation = training.split(share, seed)
+
+    def _batches(self, dataset: CaseDataset, *, shuffle: bool = False) -> DataLoader[Any]:
+        return batches(dataset, self.loader["batch_size"], shuffle=shuffle, workers=self.loader["workers"])
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the model's own loader (`train_loader(training)`), or shuffled batches."""
+        own = getattr(self.model, "train_loader", None)
+        return own(self.training) if own is not None else self._batches(self.training, shuffle=True)
+
+    def val_dataloader(self) -> Any:  # noqa: ANN401  Lightning takes a loader or an empty list
+        """Return batches of the inner validation part, if the entry asks for one."""
+        if self.validation is None:
+            return []
+        own = getattr(self.model, "validation_loader", None)
+        return own(self.validation) if own is not None else self._batches(self.validation)
+
+    def training_eval_dataloader(self) -> DataLoader[Any]:
+        """Return the training cases in order, for thresholds and calibration."""
+        return self._batches(self.training)
+
+
+class _Reporter(pl.Callback):
+    """Send each epoch's metrics to the parent."""
+
+    def __init__(self, emit: Callable[[dict[str, Any]], None]) -> None:
+        self.emit = emit
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.emit(
+            {
+                "event": "epoch",
+                "epoch": trainer.current_epoch + 1,
+                "of": trainer.max_epochs,
+                "metrics": metrics,
+            }
+        )
+
+
+def load_model(job: FoldJob) -> pl.LightningModule:
+    """Import the entry and return `Model(**hyperparameters)`.
+
+    Raises:
+        ContractError: if there is no such class, or it does not take the hyperparameters.
+    """
+    path = Path(job.submission)
+    baseline = path.name == "baseline.py"
+    join_namespaces([Path(root) for root in job.roots], None if baseline else path.parent)
+    name = f"challenges.{job.challenge}.baseline" if baseline else f"submissions.{path.name}.model"
+    module = importlib.import_module(name)
+    model_class = getattr(module, "Model", None)
+    if not (inspect.isclass(model_class) and issubclass(model_class, pl.LightningModule)):
+        raise ContractError(f"{name} must define class Model(pytorch_lightning.LightningModule).")
+    try:
+        inspect.signature(model_class).bind(**job.hyperparameters)
+    except TypeError as error:
+        raise ContractError(
+            f"Model of {name} does not take the hyperparameters {sorted(job.hyperparameters)} ({error})."
+        ) from error
+    model: pl.LightningModule = model_class(**job.hyperparameters)
+    return model
+
+
+def _inputs(folder: str) -> dict[str, Array]:
+    return {path.stem: np.load(path, mmap_mode="r") for path in sorted(Path(folder).glob("*.npy"))}
+
+
+def _trainer(job: FoldJob, emit: Callable[[dict[str, Any]], None]) -> pl.Trainer:
+    settings = dict(job.trainer)
+    if job.one_batch:
+        settings |= {"max_epochs": 1, "limit_train_batches": 1, "limit_val_batches": 1}
+    on_gpu = job.gpus > 0 and settings.get("accelerator") != "cpu"
+    return pl.Trainer(
+        **settings,
+        devices=[job.fold % job.gpus] if on_gpu else 1,
+        deterministic="warn",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        num_sanity_val_steps=0,
+        default_root_dir="/tmp",  # noqa: S108  the fold's private tmpfs
+        callbacks=[_Reporter(emit)],
+    )
+
+
+def _check_keys(batch: Any, spec: Mapping[str, ArraySpec]) -> None:  # noqa: ANN401  it is what is checked
+    if not isinstance(batch, Mapping):
+        raise ContractError(
+            f"predict_step must return a dictionary with the keys {', '.join(sorted(spec))}, "
+            f"but got {type(batch).__name__}."
+        )
+    for key in batch:
+        if key not in spec:
+            raise ContractError(
+                f"predict_step returned an unknown key {key!r}. Known: {', '.join(sorted(spec))}."
+            )
+    for key, wanted in spec.items():
+        if wanted.required and key not in batch:
+            raise ContractError(f"predict_step returned no {key!r}: {wanted.description or wanted.shape}.")
+
+
+def _column(parts: list[Any], key: str, wanted: ArraySpec, n: int, which: str) -> Array:
+    """Join one key's batches to (n, *shape)."""
+    expected = (n, *wanted.shape)
+    tensors = [torch.as_tensor(part).detach().cpu().double() for part in parts]
+    shapes = [tuple(tensor.shape) for tensor in tensors]
+    total = sum(shape[0] for shape in shapes if shape)
+    if any(shape[1:] != wanted.shape or not shape for shape in shapes) or total != n:
+        got = (total, *shapes[0][1:]) if shapes and shapes[0] else shapes[0]
+        raise ContractError(
+            f"predict_step's {key!r} has shape {got} over the {n} {which} cases, but must have {expected}."
+        )
+    return torch.cat(tensors).numpy()
+
+
+def _joined(batches_of: list[Any], spec: Mapping[str, ArraySpec], n: int, which: str) -> dict[str, Array]:
+    """Return one array per key of the spec; an optional key that is missing is all NaN."""
+    for batch in batches_of:
+        _check_keys(batch, spec)
+    joined = {}
+    for key, wanted in spec.items():
+        if batches_of and all(key in batch for batch in batches_of):
+            joined[key] = _column([batch[key] for batch in batches_of], key, wanted, n, which)
+        else:
+            joined[key] = np.full((n, *wanted.shape), np.nan)
+    return joined
+
+
+def fit_and_predict(payload: bytes, emit: Callable[[dict[str, Any]], None]) -> dict[str, Array]:
+    """Train one fold's model and predict its held-out and test cases.
+
+    Returns:
+        "heldout/<key>" and "test/<key>", float64, (n cases, *shape), in the store's row order.
+
+    Raises:
+        ContractError: if the entry breaks the contract.
+    """
+    job: FoldJob = pickle.loads(payload)  # noqa: S301  written by the parent, never by a fold
+    torch.set_num_threads(job.threads)
+    pl.seed_everything(job.seed, verbose=False)
+    development, test = _inputs(job.development), _inputs(job.test)
+    model = load_model(job)
+    emit({"event": "model", "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad)})
+    training = CaseDataset(development, job.train, job.truth, job.patients)
+    trainer = _trainer(job, emit)
+    trainer.fit(model, datamodule=FoldData(model, training, job.loader, job.seed))
+    emit({"event": "fitted"})
+    results: dict[str, Array] = {}
+    n_test = len(next(iter(test.values()))) if test else 0
+    for which, inputs, rows in (("heldout", development, job.heldout), ("test", test, np.arange(n_test))):
+        batches_of: list[Any] = []
+        if len(rows):
+            loader = batches(CaseDataset(inputs, rows), job.loader["batch_size"])
+            batches_of = trainer.predict(model, dataloaders=loader) or []
+        for key, value in _joined(batches_of, job.spec, len(rows), which).items():
+            results[f"{which}/{key}"] = value
+    return results
