@@ -1,0 +1,335 @@
+"""Records to ranks: pure, and the same for every order of the records.
+
+A board is one challenge on one data set. On it stands, once, every entry that was run or scored:
+
+    ranked      complete, every expected case scored, a finite value of the ranking metric
+    unranked    everything else an entrant sent, last, with the reason, whatever the metric's direction
+    references  answers that come with the challenge: never ranked, with the rank they would have
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from harness.records import Half, RunRecord
+from leaderboard.card import Card, MetricFacts, Published
+
+__all__ = ["Board", "FoldSpread", "Row", "Standings", "boards", "fold_spread", "scored", "standings"]
+
+HalfName = Literal["cv", "test"]
+Status = Literal["complete", "failed", "partial", "undefined", "unscored"]
+Key = tuple[float, ...]
+
+HALF_WORDS = {"cv": "pooled out-of-fold (CV)", "test": "test"}
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One challenge on one data set; phantom and real scores never meet."""
+
+    challenge: str
+    fingerprint: str
+    phantom: bool
+    records: tuple[RunRecord, ...]
+    """Sorted by run id; at least one."""
+
+    @property
+    def id(self) -> str:
+        """The name of its folder."""
+        prefix = "phantom" if self.phantom else "data"
+        return f"{prefix}-{_hex(self.fingerprint)}"
+
+    @property
+    def newest(self) -> RunRecord:
+        """The record that finished last; the data's facts are read from it."""
+        return max(self.records, key=_age)
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """The digests of the scorers that made these scores; more than one cannot be compared."""
+        return tuple(sorted({record.challenge.digest for record in self.records}))
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions of the challenge that these records answer."""
+        return tuple(sorted({record.challenge.version for record in self.records}))
+
+
+@dataclass(frozen=True, slots=True)
+class FoldSpread:
+    """A metric over the cells (folds times seeds) that have a value."""
+
+    values: tuple[float | None, ...]
+    """By fold and seed; None where the fold failed or the metric is undefined."""
+    defined: int
+    mean: float | None
+    sd: float | None
+    """Sample standard deviation (ddof = 1); None for fewer than two values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry as it stands."""
+
+    id: str
+    """Safe as a file name: lower-case letters, digits, _ and -."""
+    record: RunRecord
+    earlier: int
+    """Runs of the same entry that this one replaces."""
+    status: Status
+    reason: str = ""
+    """Why it is not ranked; empty if it is."""
+    rank: int | None = None
+    """Ties share a rank (1, 2, 2, 4). Of a reference: where it would stand."""
+    cv_rank: int | None = None
+    test_rank: int | None = None
+    """Both among the ranked entries that have a CV and a test value."""
+
+    @property
+    def shift(self) -> int | None:
+        """Places won (positive) or lost from CV to test."""
+        if self.cv_rank is None or self.test_rank is None:
+            return None
+        return self.cv_rank - self.test_rank
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """A board, ranked."""
+
+    card: Card
+    board: Board | None
+    """None: nothing was run yet."""
+    half: HalfName
+    """The half that ranks."""
+    ranked: tuple[Row, ...]
+    unranked: tuple[Row, ...]
+    references: tuple[Row, ...]
+    literature: tuple[Published, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every row that has a page."""
+        return self.ranked + self.unranked + self.references
+
+
+def boards(records: Iterable[RunRecord]) -> tuple[Board, ...]:
+    """Group records by challenge and data set; real data first."""
+    groups: dict[tuple[str, bool, str], list[RunRecord]] = {}
+    for record in records:
+        key = (record.challenge.name, record.data.phantom, record.data.fingerprint)
+        groups.setdefault(key, []).append(record)
+    return tuple(
+        Board(name, fingerprint, phantom, tuple(sorted(groups[name, phantom, fingerprint], key=_order)))
+        for name, phantom, fingerprint in sorted(groups)
+    )
+
+
+def standings(records: Iterable[RunRecord], card: Card) -> Standings:
+    """Rank the records of one board.
+
+    Raises:
+        ValueError: if the records belong to more than one board.
+    """
+    found = boards(records)
+    if len(found) > 1:
+        raise ValueError(f"records of {len(found)} boards cannot be ranked together")
+    latest = _latest(found[0].records if found else ())
+    half = _ranking_half([row.record for row in latest], card)
+    judged = [_judged(row, card, half) for row in latest]
+    entries = [row for row in judged if row.record.entry.route != "reference"]
+    references = [row for row in judged if row.record.entry.route == "reference"]
+    complete = [row for row in entries if row.status == "complete"]
+    ranked = _with_shift(_ranked(complete, card, half), card)
+    return Standings(
+        card=card,
+        board=found[0] if found else None,
+        half=half,
+        ranked=ranked,
+        unranked=tuple(sorted((r for r in entries if r.status != "complete"), key=_unranked_order)),
+        references=_placed(references, ranked, card, half),
+        literature=card.literature,
+    )
+
+
+def fold_spread(record: RunRecord, key: str) -> FoldSpread:
+    """Return the spread of a metric over the folds' held-out parts."""
+    cells = sorted(record.cells, key=lambda cell: (cell.fold, cell.seed))
+    values = tuple(_finite(cell.metrics.get(key)) if cell.state == "done" else None for cell in cells)
+    known = [value for value in values if value is not None]
+    if not known:
+        return FoldSpread(values, 0, None, None)
+    mean = math.fsum(known) / len(known)
+    if len(known) < 2:
+        return FoldSpread(values, 1, mean, None)
+    squares = math.fsum((value - mean) ** 2 for value in known)
+    return FoldSpread(values, len(known), mean, math.sqrt(squares / (len(known) - 1)))
+
+
+def scored(half: Half | None, key: str) -> float | None:
+    """Return the metric's value on a half whose cases are all scored; None otherwise, never NaN."""
+    if half is None or half.n_scored != half.n_expected or half.n_expected < 1:
+        return None
+    interval = half.metrics.get(key)
+    return None if interval is None else _finite(interval.value)
+
+
+def half_of(record: RunRecord, name: HalfName) -> Half | None:
+    """Return the record's CV or test half."""
+    return record.test if name == "test" else record.cv
+
+
+# --------------------------------------------------------------------------- one row per entry
+def _latest(records: Sequence[RunRecord]) -> list[Row]:
+    groups: dict[tuple[str, ...], list[RunRecord]] = {}
+    for record in records:
+        groups.setdefault(_identity(record), []).append(record)
+    return [
+        Row(_entry_id(key), max(group, key=_age), len(group) - 1, "complete")
+        for key, group in sorted(groups.items())
+    ]
+
+
+def _identity(record: RunRecord) -> tuple[str, ...]:
+    """Return what makes two runs the same entry; every prediction file is one of its own."""
+    entry = record.entry
+    own = entry.digest if entry.route == "file" else ""
+    return (entry.route, entry.team, entry.name, own, *entry.overrides)
+
+
+def _entry_id(identity: tuple[str, ...]) -> str:
+    slug = re.sub(r"[^a-z0-9_]+", "-", identity[2].lower()).strip("-")[:40].strip("-")
+    text = "\0".join(identity).encode("utf-8", "surrogatepass")
+    return f"{slug or 'entry'}-{hashlib.sha256(text).hexdigest()[:12]}"
+
+
+# ------------------------------------------------------------------------------- who is ranked
+def _ranking_half(records: Sequence[RunRecord], card: Card) -> HalfName:
+    """Return "test" where an entry has a test score, else "cv"; references decide if nobody entered."""
+    entries = [record for record in records if record.entry.route != "reference"]
+    order: tuple[HalfName, HalfName] = ("test", "cv")
+    for group in (entries, records):
+        for half in order:
+            if any(_status(record, card, half) == "complete" for record in group):
+                return half
+    return "test" if any(record.data.test_truth for record in records) else "cv"
+
+
+def _judged(row: Row, card: Card, half: HalfName) -> Row:
+    status = _status(row.record, card, half)
+    reason = "" if status == "complete" else _reason(row.record, card, half, status)
+    return replace(row, status=status, reason=reason)
+
+
+def _status(record: RunRecord, card: Card, half: HalfName) -> Status:
+    """Return "complete" only for a record whose value may be ranked."""
+    scores = half_of(record, half)
+    if record.state != "complete":
+        return "failed"
+    if any(cell.state != "done" for cell in record.cells):
+        return "partial"
+    if scores is None:
+        return "unscored"
+    if scores.n_expected < 1 or scores.n_scored != scores.n_expected:
+        return "partial"
+    return "undefined" if scored(scores, card.ranking.key) is None else "complete"
+
+
+def _reason(record: RunRecord, card: Card, half: HalfName, status: Status) -> str:
+    scores = half_of(record, half)
+    failed = [cell for cell in record.cells if cell.state != "done"]
+    if status in ("failed", "partial") and record.failures:
+        more = f" (and {len(record.failures) - 1} more)" if len(record.failures) > 1 else ""
+        return record.failures[0] + more
+    if failed:
+        kinds = ", ".join(sorted({cell.failure_kind or "no reason given" for cell in failed}))
+        return f"{len(failed)} of {len(record.cells)} folds failed ({kinds})."
+    if status == "partial" and scores is not None:
+        return f"{scores.n_scored} of {scores.n_expected} {half} cases are scored."
+    if status == "unscored" and half == "test":
+        return "No test score: this board ranks on the test set."
+    if status == "undefined":
+        return f"{card.ranking.title} is undefined (NaN) on the {HALF_WORDS[half]} predictions."
+    return "It has no scores." if status == "unscored" else "It failed, without a reason given."
+
+
+# -------------------------------------------------------------------------------------- ranking
+def _key(record: RunRecord, card: Card, half: HalfName) -> Key:
+    """Return a key that is larger for the better entry: the ranking metric, then the tie breakers."""
+    metrics = [card.ranking, *(card.metric(key) for key in card.tie_breakers)]
+    return tuple(_signed(record, metric, card.decimals, half) for metric in metrics)
+
+
+def _signed(record: RunRecord, metric: MetricFacts, decimals: int, half: HalfName) -> float:
+    value = scored(half_of(record, half), metric.key)
+    if value is None:
+        return -math.inf
+    return round(value if metric.higher_is_better else -value, decimals)
+
+
+def _places(keys: Sequence[Key]) -> list[int]:
+    """Return each key's rank: one more than the number of strictly better keys."""
+    first: dict[Key, int] = {}
+    for place, key in enumerate(sorted(keys, reverse=True), start=1):
+        first.setdefault(key, place)
+    return [first[key] for key in keys]
+
+
+def _ranked(rows: list[Row], card: Card, half: HalfName) -> tuple[Row, ...]:
+    places = _places([_key(row.record, card, half) for row in rows])
+    ranked = [replace(row, rank=place) for row, place in zip(rows, places, strict=True)]
+    return tuple(sorted(ranked, key=lambda row: (row.rank or 0, row.record.finished, row.id)))
+
+
+def _with_shift(rows: tuple[Row, ...], card: Card) -> tuple[Row, ...]:
+    """Add the CV and the test rank among the rows that have both values."""
+    key = card.ranking.key
+    both = [r for r in rows if None not in (scored(r.record.cv, key), scored(r.record.test, key))]
+    cv = _places([_key(row.record, card, "cv") for row in both])
+    test = _places([_key(row.record, card, "test") for row in both])
+    shifts = {row.id: (a, b) for row, a, b in zip(both, cv, test, strict=True)}
+    return tuple(
+        replace(row, cv_rank=shifts[row.id][0], test_rank=shifts[row.id][1]) if row.id in shifts else row
+        for row in rows
+    )
+
+
+def _placed(rows: list[Row], ranked: tuple[Row, ...], card: Card, half: HalfName) -> tuple[Row, ...]:
+    """Add to each reference the rank that its score would have, best first."""
+    keys = [_key(row.record, card, half) for row in ranked]
+
+    def place(row: Row) -> int | None:
+        own = _key(row.record, card, half)
+        return 1 + sum(key > own for key in keys) if row.status == "complete" else None
+
+    placed = [replace(row, rank=place(row)) for row in rows]
+    return tuple(sorted(placed, key=lambda row: (row.rank or math.inf, row.record.entry.name, row.id)))
+
+
+# -------------------------------------------------------------------------------------- details
+def _unranked_order(row: Row) -> tuple[int, str, str]:
+    order = ("unscored", "undefined", "partial", "failed")
+    return (order.index(row.status), row.record.entry.team.casefold(), row.id)
+
+
+def _age(record: RunRecord) -> tuple[str, str, str]:
+    return (record.finished, record.run_id, record.key)
+
+
+def _order(record: RunRecord) -> tuple[str, str, str]:
+    return (record.run_id, record.finished, record.key)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _hex(fingerprint: str) -> str:
+    if re.fullmatch(r"[0-9a-f]{10,}", fingerprint):
+        return fingerprint[:10]
+    return hashlib.sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()[:10]
