@@ -20,7 +20,7 @@ import numpy as np
 from challenges.kium.columns import HEADER, LOCATIONS, VIEWS
 from challenges.kium.table import Table, contradictions, other_indices, parse
 from harness.contracts import Case, CaseSet, Dataset
-from harness.errors import UserError, refuse
+from harness.errors import UserError, did_you_mean, refuse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +31,7 @@ __all__ = ["HEADER", "LOCATIONS", "PREPARATION", "VIEWS", "decode", "read", "str
 
 PREPARATION = "1"
 SIZE = 256
+LARGEST = 2048
 
 NAME = re.compile(r"([0-9]{4})((?:LI|LV|RI|RV)-[AB])\.jpg")
 IGNORED = {"Thumbs.db", "desktop.ini"}
@@ -160,10 +161,19 @@ def decode(case: Case, options: Mapping[str, Any]) -> dict[str, Array]:
     median of the image's own border, so that a light margin continues and a dark one too.
 
     Raises:
-        UserError: a file that is no whole JPEG image, by name.
+        UserError: a file that is no whole JPEG image, by name; an unknown option or an impossible size.
     """
-    size = int(options.get("size", SIZE))
+    size = _size(options)
     return {"views": np.stack([_square(_grey(file), size) for file in case.files])}
+
+
+def _size(options: Mapping[str, Any]) -> int:
+    for name in set(options) - {"size"}:
+        raise UserError(f"No preparation named {name!r}. {did_you_mean(name, ['size'])}")
+    size = options.get("size", SIZE)
+    if type(size) is not int or not 1 <= size <= LARGEST:
+        raise UserError(f"preparation.size must be a whole number from 1 to {LARGEST} (got {size!r}).")
+    return size
 
 
 def _grey(path: Path) -> NDArray[np.uint8]:

@@ -109,13 +109,16 @@ def combine(folds: Sequence[Arrays]) -> dict[str, Array]:
     """
     votes = np.sum([fold["locations"] for fold in folds], axis=0, dtype=np.int64)
     joined: dict[str, Array] = {
-        "aneurysm": np.mean([fold["aneurysm"] for fold in folds], axis=0, dtype=np.float64),
+        "aneurysm": _mean(folds, "aneurysm"),
         "locations": np.asarray(2 * votes > len(folds), dtype=np.uint8),
     }
     if all("location_scores" in fold for fold in folds):
-        scores = [fold["location_scores"] for fold in folds]
-        joined["location_scores"] = np.mean(scores, axis=0, dtype=np.float64)
+        joined["location_scores"] = _mean(folds, "location_scores")
     return joined
+
+
+def _mean(folds: Sequence[Arrays], key: str) -> Array:
+    return np.asarray(np.mean([fold[key] for fold in folds], axis=0, dtype=np.float64))
 
 
 def references(development: Arrays, n: int) -> dict[str, tuple[str, dict[str, Array]]]:
