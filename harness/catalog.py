@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from harness.config import ChallengeCard, SubmissionCard
     from harness.contracts import DataUnit, ExecutorUnit, Metric, PhantomUnit, ScorerUnit
 
-__all__ = ["Challenge", "Submission", "challenge", "digest", "executor", "metric", "names", "submission"]
+__all__ = [
+    "Challenge",
+    "Submission",
+    "challenge",
+    "digest",
+    "executor",
+    "metric",
+    "names",
+    "open_submission",
+    "submission",
+]
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
@@ -198,24 +208,33 @@ def submission(word: str, of: Challenge) -> Submission:
     """
     if word == BASELINE:
         return Submission(BASELINE, of.folder, of.folder / "baseline.py", of.folder / "baseline.yaml")
-    folder = Path(word).expanduser().resolve() if "/" in word else _folder("submissions", word)
-    if not NAME.fullmatch(folder.name):
-        raise UserError(
-            f"A submission's folder is named in lower case letters, digits and _, but got {folder.name!r}. "
-            "Rename the folder."
-        )
-    for needed in ("submission.yaml", "model.py"):
-        if not (folder / needed).is_file():
-            raise UserError(
-                f"{folder} has no {needed}. Write one with: harness new submission NAME challenge={of.name}"
-            )
-    found = Submission(folder.name, folder, folder / "model.py", folder / "submission.yaml")
+    found = open_submission(word)
     if found.card.challenge != of.name:
         raise UserError(
             f"Submission {found.name!r} answers challenge {found.card.challenge!r}, not {of.name!r}. "
             f"Type challenge={found.card.challenge}."
         )
     return found
+
+
+def open_submission(word: str) -> Submission:
+    """Return the entry of that name, or in that folder, whatever it answers.
+
+    Raises:
+        UserError: if there is none, or it lacks a file.
+    """
+    folder = Path(word).expanduser().resolve() if "/" in word else _folder("submissions", word)
+    if not NAME.fullmatch(folder.name) or folder.name == BASELINE:
+        raise UserError(
+            "A submission's folder is named in lower case letters, digits and _, and not 'baseline', "
+            f"but got {folder.name!r}. Rename the folder."
+        )
+    for needed in ("submission.yaml", "model.py"):
+        if not (folder / needed).is_file():
+            raise UserError(
+                f"{folder} has no {needed}. Write a whole one with: harness new submission NAME challenge=NAME"
+            )
+    return Submission(folder.name, folder, folder / "model.py", folder / "submission.yaml")
 
 
 def metric(name: str) -> Metric:

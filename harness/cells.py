@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,21 +59,25 @@ def _parameters(outcome: Outcome) -> int | None:
     return None
 
 
-def store_cell(folder: Path, outcome: Outcome, started: str, finished: str) -> None:
-    """Store a finished fold, whole or not at all; a twin stored meanwhile is left as it is."""
+def store_cell(folder: Path, outcome: Outcome) -> None:
+    """Store a fold that has just finished, whole or not at all; a twin stored meanwhile is left as it is."""
+    finished = datetime.now(UTC)
+    started = finished - timedelta(seconds=outcome.seconds)
     facts = {
-        "started": started,
-        "finished": finished,
+        "started": started.isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="seconds"),
         "seconds": outcome.seconds,
         "peak_memory_bytes": outcome.peak_memory_bytes,
         "parameters": _parameters(outcome),
     }
-    if folder.exists():
-        return
-    with atomic_folder(folder) as temporary:
-        (temporary / "predictions.npz").write_bytes(as_bytes(outcome.arrays or {}))
-        (temporary / "log.txt").write_text(outcome.log, encoding="utf-8")
-        (temporary / "cell.json").write_text(dump(facts), encoding="utf-8")
+    try:
+        with atomic_folder(folder) as temporary:
+            (temporary / "predictions.npz").write_bytes(as_bytes(outcome.arrays or {}))
+            (temporary / "log.txt").write_text(outcome.log, encoding="utf-8")
+            (temporary / "cell.json").write_text(dump(facts), encoding="utf-8")
+    except OSError:
+        if not folder.is_dir():
+            raise
 
 
 def load_cell(folder: Path) -> StoredCell | None:

@@ -1,1 +1,182 @@
-def main() -> None: ...
+"""The verbs. Each imports what it needs when it is typed, so that `harness --help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from harness.errors import UserError, did_you_mean
+
+FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="harness",
+    help="Train, score and rank medical-imaging models under one protocol.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="See the verb's help.")]
+
+
+@app.command()
+def run(words: Words = None) -> None:
+    """Train and score a submission under the challenge's folds, and rebuild the leaderboard.
+
+    Words: challenge=NAME submission=NAME|PATH data=PATH truth=PATH folds=10 seed=0 jobs=2
+    sandbox=auto|bubblewrap|reduced|off executor=local|inline|dask wandb.mode=disabled|offline|online
+    trainer.KEY=VALUE loader.KEY=VALUE model.KEY=VALUE preparation.KEY=VALUE limits.KEY=VALUE
+    runs=PATH site=PATH store=PATH phantom=small|smoke
+    """
+    from harness.config import RunConfig, parse_words
+    from harness.run import run as run_verb
+
+    given = words or []
+    config = parse_words(RunConfig, given)
+    record = run_verb(config, given)
+    _show(record, config)
+    if record.state == "failed":
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def score(words: Words = None) -> None:
+    """Score a prediction file against the sealed truth, on the same board as the code entries.
+
+    Words: challenge=NAME predictions=output.csv team=NAME name=NAME title=TEXT data=PATH truth=PATH,
+    or run=RUN_ID to score a stored run whose test truth has arrived. With predictions= and truth= alone
+    the file is scored as the organiser's own script does, and no board is touched.
+    """
+    from harness.config import ScoreConfig, parse_words
+    from harness.score import score as score_verb
+    from harness.score import score_against_file
+
+    given = words or []
+    config = parse_words(ScoreConfig, given)
+    if config.truth is not None and config.data is None and config.run is None:
+        from leaderboard.terminal import print_half
+
+        print_half(score_against_file(config))
+        return
+    _show(score_verb(config, given), config)
+
+
+@app.command()
+def leaderboard(words: Words = None) -> None:
+    """Show the boards in the terminal and rebuild the site.
+
+    Words: challenge=NAME runs=PATH site=PATH
+    """
+    from harness.config import LeaderboardConfig, parse_words
+    from leaderboard.terminal import print_boards
+
+    config = parse_words(LeaderboardConfig, words or [])
+    print_boards(config.runs, _cards(), config.challenge)
+    _build(config)
+
+
+@app.command()
+def new(kind: str, name: str, words: Words = None) -> None:
+    """Write a submission that runs as it is: harness new submission NAME challenge=NAME."""
+    from harness.config import NewConfig, parse_words
+    from harness.new import new_submission
+
+    if kind != "submission":
+        raise UserError(f"Cannot write a new {kind!r}. {did_you_mean(kind, ['submission'])}")
+    config = parse_words(NewConfig, words or [])
+    folder = new_submission(name, config)
+    print(f"Wrote {folder}/submission.yaml and {folder}/model.py. Next:")
+    print(f"  harness check submission={name}")
+    print(f"  harness run challenge={config.challenge} submission={name}")
+
+
+@app.command()
+def check(words: Words = None) -> None:
+    """Prove in under a minute, on phantom patients and in the sandbox, that a submission trains and predicts.
+
+    Words: submission=NAME|PATH challenge=NAME sandbox=auto|bubblewrap|reduced|off
+    """
+    from harness.check import check as check_verb
+    from harness.config import CheckConfig, parse_words
+
+    outcome = check_verb(parse_words(CheckConfig, words or []), print)
+    if outcome.failure is not None:
+        print(f"FAILED ({outcome.failure.kind.value}): {outcome.failure.reason}")
+        print("".join(f"  | {line}\n" for line in outcome.log.splitlines()[-30:]), end="")
+        raise typer.Exit(FAILED)
+    print(f"All is well ({outcome.seconds:.1f} s).")
+
+
+@app.command(name="list")
+def list_units() -> None:
+    """List the challenges, submissions, metrics and executors."""
+    from harness import catalog
+
+    for kind in ("challenges", "submissions", "metrics", "executors"):
+        print(f"{kind}:")
+        for name in catalog.names(kind):
+            print(f"  {name}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine can do, and which isolation an entry would run under."""
+    from harness.doctor import report
+
+    for found in report():
+        mark = "ok" if found.ok else "no"
+        print(f"{mark:>3}  {found.name}: {found.detail}")
+        if not found.ok and found.advice:
+            print(f"     {found.advice}")
+
+
+def _cards() -> Any:  # noqa: ANN401  the leaderboard's own type
+    from harness import catalog
+    from leaderboard.card import card_of
+
+    return {
+        name: card_of(name, catalog.challenge(name).card.model_dump()) for name in catalog.names("challenges")
+    }
+
+
+def _build(config: Any) -> None:  # noqa: ANN401  any verb's configuration with places
+    from leaderboard.site import build
+
+    page = build(config.runs, config.site, _cards())
+    print(f"Leaderboard: {page.resolve().as_uri()}")
+
+
+def _show(record: Any, config: Any) -> None:  # noqa: ANN401  imported where used
+    from leaderboard.terminal import print_board_of
+
+    print_board_of(config.runs, _cards(), record)
+    _build(config)
+
+
+def _guarded(verb: Callable[[], Any]) -> int:
+    try:
+        verb()
+    except UserError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("\nStopped. What is done is kept: the same command goes on from here.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line: exit code 0, 1 (a fold failed), 2 (user error) or 130 (stopped)."""
+    import signal
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    code = _guarded(lambda: app())
+    sys.exit(code)

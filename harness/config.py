@@ -87,6 +87,8 @@ class ChallengeCard(Frozen):
     limits: Mapping[str, Any] = Field(default_factory=dict)
     licence: str = ""
     data_access: str = ""
+    data_folder: str = "the_data"
+    """What the organiser's folder is called, for the hint on `data=`."""
     citation: str = ""
     literature: tuple[LiteratureRow, ...] = ()
 

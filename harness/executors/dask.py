@@ -20,14 +20,15 @@ class DaskExecutor(Executor):
 
     def __init__(self, jobs: int) -> None:
         import dask
-        from distributed import Client, LocalCluster
+        import distributed
 
+        untyped: Any = distributed  # it ships no complete type hints
         address = dask.config.get("scheduler-address", None)
         self._closing: list[Any] = []
         if address is None:
-            address = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+            address = untyped.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
             self._closing.append(address)
-        client = Client(address)
+        client = untyped.Client(address)
         self._closing.insert(0, client)
         self._executor = client.get_executor(pure=False)
 

@@ -1,0 +1,300 @@
+"""Stored folds to the record: predictions assembled, truth joined, everything written at once."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import shlex
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.cells import StoredCell, key_of
+from harness.predictions import as_bytes
+from harness.progress import say
+from harness.provenance import environment, provenance
+from harness.records import (
+    Cell,
+    ChallengeFacts,
+    DataFacts,
+    Entry,
+    Half,
+    RunRecord,
+    atomic_folder,
+    dump,
+    load_all,
+)
+from harness.scoring import assemble, fold_metrics, score_half, unscored
+
+if TYPE_CHECKING:
+    from harness.catalog import Challenge
+    from harness.contracts import Arrays, CaseSet, Dataset, Failure
+    from harness.plan import Plan
+
+__all__ = ["data_facts", "write_files", "write_record", "write_references"]
+
+
+def now() -> str:
+    """Return the time as UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def run_id(started: str, name: str, key: str) -> str:
+    """Return an id that sorts by time: 20261123-205500-baseline-1a2b3c4d."""
+    stamp = started.replace("-", "").replace(":", "").replace("T", "-")[:15]
+    return f"{stamp}-{name}-{key[:8]}"
+
+
+def data_facts(dataset: Dataset, fingerprint: str, phantom: bool) -> DataFacts:
+    """Return what the board says of the data."""
+    return DataFacts(
+        fingerprint=fingerprint,
+        phantom=phantom,
+        n_development=len(dataset.development.cases),
+        n_test=len(dataset.test.cases),
+        test_truth=dataset.test.truth is not None,
+    )
+
+
+def challenge_facts(challenge: Challenge) -> ChallengeFacts:
+    """Return which question was asked, in which version."""
+    return ChallengeFacts(challenge.name, challenge.card.version, challenge.scoring_digest)
+
+
+def _done(plan: Plan, index: int, cell: StoredCell) -> Cell:
+    fold = plan.folds[index]
+    truth = plan.source.dataset.development.truth or {}
+    return Cell(
+        fold=index,
+        seed=plan.config.seed,
+        key=plan.keys[index],
+        state="done",
+        failure_kind=None,
+        failure_reason=None,
+        started=cell.started,
+        finished=cell.finished,
+        seconds=cell.seconds,
+        peak_memory_bytes=cell.peak_memory_bytes,
+        n_train=len(fold.train),
+        n_heldout=len(fold.heldout),
+        metrics=fold_metrics(plan.challenge.scorer, truth, cell.heldout, fold),
+    )
+
+
+def _failed(plan: Plan, index: int, failure: Failure) -> Cell:
+    fold = plan.folds[index]
+    return Cell(
+        fold=index,
+        seed=plan.config.seed,
+        key=plan.keys[index],
+        state="failed",
+        failure_kind=failure.kind.value,
+        failure_reason=failure.reason,
+        started=now(),
+        finished=now(),
+        seconds=0.0,
+        peak_memory_bytes=0,
+        n_train=len(fold.train),
+        n_heldout=len(fold.heldout),
+        metrics={},
+    )
+
+
+def _entry(plan: Plan, cells: Mapping[int, StoredCell]) -> Entry:
+    card = plan.submission.card
+    return Entry(
+        name=plan.submission.name,
+        route="code",
+        team=card.team,
+        title=card.title,
+        description=card.description,
+        licence=card.licence,
+        digest=plan.submission.digest,
+        settings=plan.settings,
+        overrides=plan.overrides,
+        parameters=next((cell.parameters for cell in cells.values()), None),
+    )
+
+
+def _halves(
+    plan: Plan, cells: Mapping[int, StoredCell], predicted: Mapping[str, Arrays]
+) -> tuple[Half, Half | None]:
+    data, scorer = plan.source.dataset, plan.challenge.scorer
+    n, n_test = len(data.development.cases), len(data.test.cases)
+    if len(cells) < len(plan.folds):
+        covered = sum(len(plan.folds[index].heldout) for index in cells)
+        return unscored(covered, n), unscored(0, n_test) if n_test else None
+    cv = score_half(scorer, data.development, predicted["cv"])
+    test = (
+        score_half(scorer, data.test, predicted["test"]) if n_test and data.test.truth is not None else None
+    )
+    return cv, test
+
+
+def _predicted(plan: Plan, cells: Mapping[int, StoredCell]) -> dict[str, Arrays]:
+    """Return the out-of-fold and the combined test predictions of a whole run; nothing of a part."""
+    if len(cells) < len(plan.folds):
+        return {}
+    parts = {index: (plan.folds[index], cell.heldout) for index, cell in cells.items()}
+    predicted: dict[str, Arrays] = {"cv": assemble(parts, len(plan.source.dataset.development.cases))}
+    if plan.source.dataset.test.cases:
+        predicted["test"] = plan.challenge.scorer.combine([cells[i].test for i in sorted(cells)])
+    return predicted
+
+
+def write_record(
+    plan: Plan, cells: Mapping[int, StoredCell], failures: Mapping[int, tuple[Failure, str]]
+) -> RunRecord:
+    """Score what is there and write the run's folder."""
+    predicted = _predicted(plan, cells)
+    cv, test = _halves(plan, cells, predicted)
+    rows = [
+        _done(plan, i, cells[i]) if i in cells else _failed(plan, i, failures[i][0])
+        for i in range(len(plan.folds))
+    ]
+    finished = now()
+    record = RunRecord(
+        run_id=run_id(finished, plan.submission.name, plan.key),
+        key=plan.key,
+        challenge=challenge_facts(plan.challenge),
+        data=data_facts(plan.source.dataset, plan.fingerprint, plan.source.phantom),
+        entry=_entry(plan, cells),
+        state="failed" if failures else "complete",
+        failures=tuple(f"fold {i}: {f.kind.value}: {f.reason}" for i, (f, _) in sorted(failures.items())),
+        n_folds=len(plan.folds),
+        seed=plan.config.seed,
+        cells=tuple(rows),
+        cv=cv,
+        test=test,
+        isolation=plan.isolation.value,
+        started=min(row.started for row in rows),
+        finished=finished,
+        seconds=sum(row.seconds for row in rows),
+        command=shlex.join(["harness", "run", *plan.words]),
+        provenance=provenance({"run": plan.config.seed, "folds": 0, "bootstrap": "harness.scoring.SEED"}),
+    )
+    fold_of = {int(row): fold.index for fold in plan.folds for row in fold.heldout}
+    logs = {i: cell.log for i, cell in cells.items()} | {i: log for i, (_, log) in failures.items()}
+    write_files(plan.config.runs, record, plan.challenge, plan.source.dataset, predicted, fold_of, logs)
+    return record
+
+
+def _folds_csv(cases: CaseSet, fold_of: Mapping[int, int]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["case", "patient", "fold"])
+    writer.writerows([case.id, case.patient, fold_of[row]] for row, case in enumerate(cases.cases))
+    return buffer.getvalue()
+
+
+def _case_scores(challenge: Challenge, dataset: Dataset, predicted: Mapping[str, Arrays]) -> Any:  # noqa: ANN401
+    """Return the per-case scores of both halves as a pandas frame."""
+    import pandas as pd
+
+    frames = []
+    for half, cases in (("cv", dataset.development), ("test", dataset.test)):
+        if half not in predicted or cases.truth is None:
+            continue
+        frame = pd.DataFrame(challenge.scorer.per_case(cases.truth, predicted[half]))
+        frame.insert(0, "case", list(cases.ids))
+        frame.insert(1, "patient", [case.patient for case in cases.cases])
+        frame.insert(2, "half", half)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True) if frames else None
+
+
+def write_files(
+    runs: Path,
+    record: RunRecord,
+    challenge: Challenge,
+    dataset: Dataset,
+    predicted: Mapping[str, Arrays],
+    fold_of: Mapping[int, int] | None = None,
+    logs: Mapping[int, str] | None = None,
+) -> None:
+    """Write a run's folder, whole or not at all."""
+    with atomic_folder(runs / challenge.name / record.run_id) as folder:
+        (folder / "predictions").mkdir()
+        for half, arrays in predicted.items():
+            cases = dataset.development if half == "cv" else dataset.test
+            (folder / "predictions" / f"{half}.npz").write_bytes(as_bytes(arrays))
+            challenge.scorer.write_predictions(
+                folder / "predictions" / f"output_{half}.csv", cases.ids, arrays
+            )
+        if fold_of is not None:
+            (folder / "folds.csv").write_text(_folds_csv(dataset.development, fold_of), encoding="utf-8")
+        frame = _case_scores(challenge, dataset, predicted)
+        if frame is not None:
+            frame.to_parquet(folder / "cases.parquet", index=False)
+        (folder / "log").mkdir()
+        for index, text in (logs or {}).items():
+            (folder / "log" / f"fold_{index}.txt").write_text(text, encoding="utf-8")
+        installed = "".join(f"{name}=={version}\n" for name, version in environment().items())
+        (folder / "environment.txt").write_text(installed, encoding="utf-8")
+        (folder / "record.json").write_text(dump(record), encoding="utf-8")
+
+
+def write_references(
+    challenge: Challenge, dataset: Dataset, fingerprint: str, phantom: bool, runs: Path
+) -> None:
+    """Write the reference rows of a board, those that are not there yet."""
+    facts = data_facts(dataset, fingerprint, phantom)
+    truth = dataset.development.truth
+    if truth is None:
+        return
+    known = {record.key for record in load_all(runs, challenge.name)}
+    for name in challenge.scorer.references(truth, 1):
+        key = key_of(["reference", name, challenge.scoring_digest, fingerprint, truth_key(dataset)])
+        if key not in known:
+            _write_reference(challenge, dataset, facts, runs, name, key)
+
+
+def truth_key(dataset: Dataset) -> list[str]:
+    """Return what identifies the test truth."""
+    truth = dataset.test.truth or {}
+    return [
+        f"{k}:{hashlib.sha256(np.ascontiguousarray(v).tobytes()).hexdigest()}"
+        for k, v in sorted(truth.items())
+    ]
+
+
+def _write_reference(
+    challenge: Challenge, dataset: Dataset, facts: DataFacts, runs: Path, name: str, key: str
+) -> None:
+    halves: dict[str, Half] = {}
+    predicted: dict[str, Arrays] = {}
+    title = name
+    for half, cases in (("cv", dataset.development), ("test", dataset.test)):
+        if cases.truth is None or not cases.cases:
+            continue
+        title, predicted[half] = challenge.scorer.references(
+            dataset.development.truth or {}, len(cases.cases)
+        )[name]
+        halves[half] = score_half(challenge.scorer, cases, predicted[half])
+    moment = now()
+    record = RunRecord(
+        run_id=run_id(moment, f"reference-{name}", key),
+        key=key,
+        challenge=challenge_facts(challenge),
+        data=facts,
+        entry=Entry(name, "reference", "MEDAL", title, "Computed with every board.", "", key),
+        state="complete",
+        failures=(),
+        n_folds=0,
+        seed=0,
+        cells=(),
+        cv=halves.get("cv"),
+        test=halves.get("test"),
+        isolation="none",
+        started=moment,
+        finished=moment,
+        seconds=0.0,
+        command="",
+        provenance=provenance({}),
+    )
+    write_files(runs, record, challenge, dataset, predicted)
+    say(f"Reference row written: {title}")

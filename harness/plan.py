@@ -1,0 +1,212 @@
+"""A run's configuration to its fold jobs: everything that is decided before anything is trained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness import catalog, sandbox
+from harness.cells import cell_key, key_of, seed_of
+from harness.compose import truth_key
+from harness.config import LimitsConfig, LoaderConfig, RunConfig, TrainerConfig, merged, open_section
+from harness.contracts import Fold, FoldJob, Isolation, Limits, SandboxSpec
+from harness.errors import UserError
+from harness.folds import audit, make_folds
+from harness.prepare import Store, digests_of, fingerprint, prepare
+from harness.provenance import gpu_count
+from harness.source import Source, open_source
+
+if TYPE_CHECKING:
+    from harness.catalog import Challenge, Submission
+    from harness.contracts import Arrays
+
+__all__ = ["ENTRY", "Plan", "make_plan"]
+
+ENTRY = "harness.training:fit_and_predict"
+PRELOAD = ("torch", "pytorch_lightning", "timm", "monai", "cv2", "harness.training")
+DESCRIBING = (
+    "challenge",
+    "submission",
+    "data",
+    "truth",
+    "runs",
+    "site",
+    "store",
+    "sandbox",
+    "executor",
+    "jobs",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run, decided."""
+
+    config: RunConfig
+    words: tuple[str, ...]
+    challenge: Challenge
+    submission: Submission
+    source: Source
+    fingerprint: str
+    digests: Mapping[Path, str]
+    folds: tuple[Fold, ...]
+    settings: Mapping[str, Mapping[str, Any]]
+    """hyperparameters, trainer, loader, preparation."""
+    limits: Limits
+    isolation: Isolation
+    keys: tuple[str, ...]
+    """Of the folds."""
+    key: str
+    """Of the run."""
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The words that make this another entry than the submission as it is written."""
+        return tuple(w for w in self.words if w.partition("=")[0].partition(".")[0] not in NOT_THE_ENTRY)
+
+    @property
+    def jobs(self) -> int:
+        """How many folds run at once."""
+        return min(self.config.jobs or gpu_count() or os.cpu_count() or 1, len(self.folds))
+
+    @property
+    def cells(self) -> Path:
+        """Where finished folds are stored."""
+        return self.config.runs / self.challenge.name / ".cells"
+
+
+NOT_THE_ENTRY = {*DESCRIBING, "limits", "wandb", "phantom"}
+
+
+def _settings(
+    config: RunConfig, challenge: Challenge, submission: Submission, phantom: bool
+) -> dict[str, Any]:
+    card = submission.card
+    default = {**challenge.card.preparation, **(challenge.card.phantom.preparation if phantom else {})}
+    own = open_section(default, card.preparation, "preparation")
+    return {
+        "hyperparameters": open_section(card.hyperparameters, config.model, "model"),
+        "trainer": merged(TrainerConfig, card.trainer, config.trainer, "trainer").model_dump(),
+        "loader": merged(LoaderConfig, card.loader, config.loader, "loader").model_dump(),
+        "preparation": open_section(own, config.preparation, "preparation"),
+    }
+
+
+def limits_of(challenge: Challenge, words: Mapping[str, Any]) -> Limits:
+    """Return a fold's limits: the challenge's, with the words over them."""
+    card = merged(LimitsConfig, challenge.card.limits, words, "limits")
+    return Limits(
+        wall_seconds=card.hours * 3600,
+        memory_bytes=int(card.memory_gb * 2**30),
+        processes=card.processes,
+        disk_bytes=int(card.disk_gb * 2**30),
+        output_bytes=int(card.output_mb * 2**20),
+    )
+
+
+def _identity(challenge: Challenge, submission: Submission, data: str, **settings: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return what decides a fold's predictions, besides the fold itself."""
+    return {
+        "challenge": [challenge.name, challenge.card.version, challenge.training_digest],
+        "data": [data, challenge.data.PREPARATION],
+        "submission": submission.digest,
+        **settings,
+    }
+
+
+def make_plan(config: RunConfig, words: Sequence[str]) -> Plan:
+    """Decide a run.
+
+    Raises:
+        UserError: for every mistake that can be seen before training.
+    """
+    challenge = catalog.challenge(config.challenge)
+    submission = catalog.submission(config.submission, challenge)
+    catalog.executor(config.executor)
+    isolation = sandbox.detect(config.sandbox, trusted=submission.trusted)
+    limits = limits_of(challenge, config.limits)
+    settings = _settings(config, challenge, submission, config.data is None)
+    source = open_source(challenge, config.data, config.truth, config.store, config.phantom)
+    development = source.dataset.development
+    if development.truth is None:
+        raise UserError(f"The development set in {source.root} has no truth, so nothing can be trained.")
+    digests = digests_of(source.dataset)
+    data = fingerprint(source.dataset, digests)
+    strata = challenge.data.strata(development.truth)
+    n_folds = config.folds or challenge.card.folds
+    folds = make_folds(development.cases, strata, n_folds, seed=0)
+    audit(source.dataset, folds, digests)
+    identity = _identity(challenge, submission, data, settings=settings, isolation=isolation.value)
+    keys = tuple(cell_key(identity, f.index, seed_of(config.seed, f.index), f.train.tobytes()) for f in folds)
+    key = key_of(
+        [keys, challenge.scoring_digest, truth_key(source.dataset), submission.card.model_dump(mode="json")]
+    )
+    return Plan(
+        config,
+        tuple(words),
+        challenge,
+        submission,
+        source,
+        data,
+        digests,
+        folds,
+        settings,
+        limits,
+        isolation,
+        keys,
+        key,
+    )
+
+
+def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, FoldJob]:
+    """Return the jobs of these folds: training labels in, no other label."""
+    cases = plan.source.dataset.development
+    truth: Arrays = cases.truth or {}
+    patients = np.unique([case.patient for case in cases.cases], return_inverse=True)[1]
+    jobs = {}
+    for index in indices:
+        fold = plan.folds[index]
+        jobs[index] = FoldJob(
+            challenge=plan.challenge.name,
+            roots=tuple(str(root) for root in catalog.roots()),
+            submission=str(plan.submission.model if plan.submission.is_baseline else plan.submission.folder),
+            hyperparameters=plan.settings["hyperparameters"],
+            trainer=plan.settings["trainer"],
+            loader=plan.settings["loader"],
+            development=str(store.development.resolve()),
+            test=str(store.test.resolve()),
+            train=fold.train,
+            heldout=fold.heldout,
+            truth={name: values[fold.train] for name, values in truth.items()},
+            patients=patients[fold.train],
+            spec=dict(plan.challenge.scorer.PREDICTIONS),
+            fold=index,
+            seed=seed_of(plan.config.seed, index),
+            threads=max(1, (os.cpu_count() or 1) // plan.jobs),
+            gpus=gpu_count(),
+        )
+    return jobs
+
+
+def sandbox_spec(
+    challenge: Challenge, submission: Submission, store: Store, isolation: Isolation
+) -> SandboxSpec:
+    """Return what every fold may see: the units it is made of and the inputs."""
+    seen = [challenge.folder, submission.folder, store.development, store.test]
+    return SandboxSpec(
+        isolation=isolation,
+        read_only=tuple(dict.fromkeys(str(path.resolve()) for path in seen)),
+        preload=PRELOAD,
+    )
+
+
+def prepare_inputs(plan: Plan) -> Store:
+    """Return the prepared store of the plan's data."""
+    return prepare(
+        plan.challenge, plan.source.dataset, plan.digests, plan.settings["preparation"], plan.config.store
+    )

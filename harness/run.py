@@ -1,0 +1,185 @@
+"""`harness run`: train every fold in isolation, join the truth, write the record.
+
+Whoever reads `run` has read the system.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from contextlib import contextmanager
+from typing import Any
+
+from harness import catalog
+from harness.cells import StoredCell, load_cell, store_cell
+from harness.compose import write_record, write_references
+from harness.config import RunConfig
+from harness.contracts import Failure, FoldJob, Limits, Outcome, SandboxSpec
+from harness.plan import ENTRY, Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
+from harness.predictions import check, expected_results, halves
+from harness.prepare import locked
+from harness.progress import Progress, open_progress, say
+from harness.records import RunRecord, load_all
+from harness.sandbox import shared_sandbox
+from harness.tracking import Tracker, open_tracker
+
+__all__ = ["run", "run_fold"]
+
+
+def run(config: RunConfig, words: Sequence[str]) -> RunRecord:
+    """Train and score one entry; what is already done is not done again.
+
+    Raises:
+        UserError: for every mistake that can be seen before training.
+        KeyboardInterrupt: when stopped; finished folds are kept.
+    """
+    plan = make_plan(config, words)
+    announce(plan)
+    with locked(plan.cells / f".{plan.key[:16]}.lock"):
+        finished = already_done(plan)
+        if finished is None:
+            failures = train(plan)
+            finished = write_record(plan, stored(plan), failures)
+        else:
+            say(f"Already done: run {finished.run_id} stands.")
+    write_references(plan.challenge, plan.source.dataset, plan.fingerprint, plan.source.phantom, config.runs)
+    return finished
+
+
+def announce(plan: Plan) -> None:
+    """Say in a few lines what will be done, on which data, under which isolation."""
+    data = plan.source.dataset
+    if plan.source.phantom:
+        say(
+            f"No data given: using phantom patients. For the real ones type "
+            f"data=/path/to/{plan.challenge.card.data_folder}"
+        )
+    say(
+        f"{plan.challenge.name} · {plan.submission.name}: {len(data.development.cases)} development and "
+        f"{len(data.test.cases)} test cases, {len(plan.folds)} folds, {plan.jobs} at once, "
+        f"isolation {plan.isolation.value}"
+    )
+
+
+def already_done(plan: Plan) -> RunRecord | None:
+    """Return the complete record of this very computation, if there is one."""
+    records = load_all(plan.config.runs, plan.challenge.name)
+    return next((r for r in reversed(records) if r.key == plan.key and r.state == "complete"), None)
+
+
+def stored(plan: Plan) -> dict[int, StoredCell]:
+    """Return the folds that are done."""
+    cells = {fold.index: load_cell(plan.cells / key) for fold, key in zip(plan.folds, plan.keys, strict=True)}
+    return {index: cell for index, cell in cells.items() if cell is not None}
+
+
+def train(plan: Plan) -> dict[int, tuple[Failure, str]]:
+    """Train the folds that are not done; return the failures with their logs."""
+    pending = [fold.index for fold in plan.folds if not (plan.cells / plan.keys[fold.index]).is_dir()]
+    if len(pending) < len(plan.folds):
+        say(f"{len(plan.folds) - len(pending)} of {len(plan.folds)} folds are already done.")
+    if not pending:
+        return {}
+    store = prepare_inputs(plan)
+    spec = sandbox_spec(plan.challenge, plan.submission, store, plan.isolation)
+    failures: dict[int, tuple[Failure, str]] = {}
+    with (
+        open_tracker(plan) as tracker,
+        open_progress(len(pending)) as progress,
+        executing(plan, spec) as pool,
+    ):
+        jobs = fold_jobs(plan, store, pending)
+        waiting = submit(plan, pool, spec, jobs, reporter(progress, tracker))
+        for future in as_completed(waiting):
+            index = waiting[future]
+            outcome = checked(plan, index, future.result())
+            tracker.finish(index, outcome)
+            if outcome.failure is None:
+                store_cell(plan.cells / plan.keys[index], outcome)
+                progress.done(index, f"done in {outcome.seconds:.1f} s")
+            else:
+                failures[index] = (outcome.failure, outcome.log)
+                progress.done(index, f"FAILED ({outcome.failure.kind.value}): {outcome.failure.reason}")
+    return failures
+
+
+@contextmanager
+def executing(plan: Plan, spec: SandboxSpec) -> Iterator[Executor]:
+    """Yield the executor; when the block is left in haste, every sandbox is closed first."""
+    unit = catalog.executor(plan.config.executor)
+    local = shared_sandbox(spec) if unit.SHARES_MEMORY else None
+    if local is not None:
+        local.start()
+    pool = unit.open(plan.jobs)
+    try:
+        yield pool
+    except BaseException:
+        if local is not None:
+            local.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    if local is not None:
+        local.close()
+
+
+Report = Callable[[int], Callable[[dict[str, Any]], None]]
+
+
+def reporter(progress: Progress, tracker: Tracker) -> Report:
+    """Return what makes a fold's event handler."""
+
+    def of(index: int) -> Callable[[dict[str, Any]], None]:
+        def on_event(event: dict[str, Any]) -> None:
+            progress.event(index, event)
+            tracker.event(index, event)
+
+        return on_event
+
+    return of
+
+
+def submit(
+    plan: Plan, pool: Executor, spec: SandboxSpec, jobs: Mapping[int, FoldJob], report: Report
+) -> dict[Future[Outcome], int]:
+    """Hand the jobs to the executor."""
+    shares_memory = catalog.executor(plan.config.executor).SHARES_MEMORY
+    n_test = len(plan.source.dataset.test.cases)
+    return {
+        pool.submit(run_fold, job, spec, plan.limits, n_test, report(i) if shares_memory else None): i
+        for i, job in jobs.items()
+    }
+
+
+def run_fold(
+    job: FoldJob,
+    spec: SandboxSpec,
+    limits: Limits,
+    n_test: int,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+) -> Outcome:
+    """Run one fold in its own isolated process; idempotent, so that an executor may repeat it."""
+    expected = expected_results(job.spec, len(job.heldout), n_test)
+    return shared_sandbox(spec).run(ENTRY, pickle.dumps(job), expected, limits, on_event)
+
+
+def checked(plan: Plan, index: int, outcome: Outcome) -> Outcome:
+    """Return the outcome with its predictions checked case by case."""
+    if outcome.arrays is None:
+        return outcome
+    data, spec = plan.source.dataset, plan.challenge.scorer.PREDICTIONS
+    ids = data.development.ids
+    heldout, test = halves(outcome.arrays)
+    kept: dict[str, Any] = {}
+    for half, arrays, names in (
+        ("heldout", heldout, [ids[row] for row in plan.folds[index].heldout]),
+        ("test", test, list(data.test.ids)),
+    ):
+        good, failure = check(arrays, spec, names)
+        if failure is not None:
+            return Outcome(
+                None, failure, outcome.log, outcome.seconds, outcome.peak_memory_bytes, outcome.events
+            )
+        kept |= {f"{half}/{key}": values for key, values in good.items()}
+    return Outcome(kept, None, outcome.log, outcome.seconds, outcome.peak_memory_bytes, outcome.events)

@@ -1,0 +1,205 @@
+"""`harness score`: a prediction file against the sealed truth, on the same board as the code entries."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import catalog
+from harness.cells import key_of
+from harness.compose import (
+    challenge_facts,
+    data_facts,
+    now,
+    run_id,
+    truth_key,
+    write_files,
+    write_references,
+)
+from harness.config import ScoreConfig
+from harness.errors import UserError
+from harness.predictions import check, from_file
+from harness.prepare import digests_of, fingerprint
+from harness.progress import say
+from harness.provenance import provenance
+from harness.records import Entry, Half, RunRecord, load_all
+from harness.scoring import score_half
+from harness.source import Source, open_source
+
+if TYPE_CHECKING:
+    from harness.catalog import Challenge
+    from harness.contracts import Array, CaseSet
+
+__all__ = ["score", "score_against_file"]
+
+
+def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
+    """Score a prediction file, or a stored run whose test truth has arrived, and write its record.
+
+    Raises:
+        UserError: for a file that is no prediction of these cases, by row and column; no test truth.
+    """
+    challenge = catalog.challenge(config.challenge)
+    source = open_source(challenge, config.data, config.truth, config.store, config.phantom)
+    if source.dataset.test.truth is None:
+        raise UserError(f"{source.root} holds no test truth. Type truth=/path/to/the/truth file.")
+    data = fingerprint(source.dataset, digests_of(source.dataset))
+    make = _file_record if config.predictions is not None else _run_record
+    record, predicted = make(config, words, challenge, source, data)
+    known = [r for r in load_all(config.runs, challenge.name) if r.key == record.key]
+    if known:
+        say(f"Already scored: run {known[-1].run_id} stands.")
+        record = known[-1]
+    else:
+        write_files(config.runs, record, challenge, source.dataset, predicted)
+    write_references(challenge, source.dataset, data, source.phantom, config.runs)
+    return record
+
+
+def _read(challenge: Challenge, path: Path, cases: CaseSet) -> dict[str, Array]:
+    predictions = challenge.scorer.read_predictions(path, cases.ids)
+    kept, failure = check(
+        {key: predictions[key] for key in predictions},
+        {key: spec for key, spec in challenge.scorer.PREDICTIONS.items() if key in predictions},
+        cases.ids,
+    )
+    if failure is not None:
+        raise UserError(f"{path}: {failure.reason}")
+    return kept
+
+
+def entry_name(word: str) -> str:
+    """Return a name in lower case letters, digits and _ for a file's stem."""
+    return re.sub(r"[^a-z0-9_]+", "_", word.lower()).strip("_")[:60] or "predictions"
+
+
+def _positional(challenge: Challenge, truth: Path | None, path: Path) -> Mapping[str, float] | None:
+    """Return what the organiser's own script says, where the challenge knows it and has its truth file."""
+    official = getattr(challenge.scorer, "positional", None)
+    if official is None or truth is None or not truth.is_file():
+        return None
+    keys = [metric.key for metric in challenge.card.metrics]
+    return dict(zip(keys, official(truth, path), strict=False))
+
+
+def _file_record(
+    config: ScoreConfig, words: Sequence[str], challenge: Challenge, source: Source, data: str
+) -> tuple[RunRecord, dict[str, dict[str, Array]]]:
+    path = config.predictions or Path()
+    cases = source.dataset.test
+    predictions = _read(challenge, path, cases)
+    half = score_half(challenge.scorer, cases, predictions)
+    half = dataclasses.replace(half, positional=_positional(challenge, _truth_file(config, source), path))
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    name = entry_name(config.name or path.stem)
+    entry = Entry(
+        name=name,
+        route="file",
+        team=config.team or name,
+        title=config.title or f"Prediction file {path.name}",
+        description="Scored from a prediction file; how it was made is not known to the harness.",
+        licence="not stated",
+        digest=content,
+    )
+    key = key_of(["file", content, entry.team, entry.name, *_scored(challenge, source, data)])
+    return _record(config, words, challenge, source, data, entry, key, half), {"test": predictions}
+
+
+def _scored(challenge: Challenge, source: Source, data: str) -> list[str]:
+    return [challenge.name, challenge.scoring_digest, data, *truth_key(source.dataset)]
+
+
+def _truth_file(config: ScoreConfig, source: Source) -> Path | None:
+    return config.truth or source.root / "groundtruth.csv"
+
+
+def _record(
+    config: ScoreConfig,
+    words: Sequence[str],
+    challenge: Challenge,
+    source: Source,
+    data: str,
+    entry: Entry,
+    key: str,
+    half: Half,
+) -> RunRecord:
+    moment = now()
+    return RunRecord(
+        run_id=run_id(moment, entry.name, key),
+        key=key,
+        challenge=challenge_facts(challenge),
+        data=data_facts(source.dataset, data, source.phantom),
+        entry=entry,
+        state="complete",
+        failures=(),
+        n_folds=0,
+        seed=0,
+        cells=(),
+        cv=None,
+        test=half,
+        isolation="none",
+        started=moment,
+        finished=moment,
+        seconds=0.0,
+        command=shlex.join(["harness", "score", *words]),
+        provenance=provenance({}),
+    )
+
+
+def _run_record(
+    config: ScoreConfig, words: Sequence[str], challenge: Challenge, source: Source, data: str
+) -> tuple[RunRecord, dict[str, dict[str, Array]]]:
+    """Score the stored test predictions of a code entry, now that the truth is there."""
+    if config.run is None:
+        raise UserError("Nothing to score. Type predictions=output.csv, or run=RUN_ID for a stored run.")
+    earlier = {r.run_id: r for r in load_all(config.runs, challenge.name)}
+    if config.run not in earlier:
+        raise UserError(
+            f"No run {config.run!r} in {config.runs / challenge.name}. Known: {', '.join(earlier)}."
+        )
+    old = earlier[config.run]
+    if old.data.fingerprint != data or old.state != "complete":
+        raise UserError(
+            f"Run {old.run_id} is {old.state} on data {old.data.fingerprint[:10]}; this is {data[:10]}."
+        )
+    stored = config.runs / challenge.name / old.run_id / "predictions"
+    predicted = {
+        half: from_file(stored / f"{half}.npz")
+        for half in ("cv", "test")
+        if (stored / f"{half}.npz").is_file()
+    }
+    moment = now()
+    key = key_of(["run", old.key, *_scored(challenge, source, data)])
+    record = dataclasses.replace(
+        old,
+        run_id=run_id(moment, old.entry.name, key),
+        key=key,
+        challenge=challenge_facts(challenge),
+        data=data_facts(source.dataset, data, source.phantom),
+        test=score_half(challenge.scorer, source.dataset.test, predicted["test"]),
+        finished=moment,
+    )
+    return record, predicted
+
+
+def score_against_file(config: ScoreConfig) -> Half:
+    """Score a prediction file against a given truth file, as the organiser's own script does; no board.
+
+    Raises:
+        UserError: for either file, by row and column.
+    """
+    from harness.contracts import Case, CaseSet
+
+    challenge = catalog.challenge(config.challenge)
+    if config.predictions is None or config.truth is None:
+        raise UserError("Type predictions=output.csv truth=groundtruth.csv.")
+    ids = challenge.scorer.truth_ids(config.truth)
+    truth = challenge.scorer.read_truth(config.truth, ids)
+    cases = CaseSet(tuple(Case(i, i, ()) for i in ids), truth)
+    half = score_half(challenge.scorer, cases, _read(challenge, config.predictions, cases))
+    return dataclasses.replace(half, positional=_positional(challenge, config.truth, config.predictions))
