@@ -26,9 +26,12 @@ def read_bytes(path: Path, limit: int = 64 * MEGABYTE) -> bytes:
         descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise UserError(_why_not_opened(path, error)) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _refuse_odd(path, os.fstat(descriptor), limit)
-        data = file.read(limit + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise UserError(f"{path} is larger than {_size(limit)}.")
     return data
