@@ -232,7 +232,7 @@ def open_submission(word: str) -> Submission:
     for needed in ("submission.yaml", "model.py"):
         if not (folder / needed).is_file():
             raise UserError(
-                f"{folder} has no {needed}. Write a whole one with: harness new submission NAME challenge=NAME"
+                f"{folder} has no {needed}. Write one with: harness new submission NAME challenge=NAME"
             )
     return Submission(folder.name, folder, folder / "model.py", folder / "submission.yaml")
 

@@ -54,7 +54,7 @@ def _parameters(outcome: Outcome) -> int | None:
     """Return the number of trainable parameters, as the entry's process reported it."""
     for event in outcome.events:
         count = event.get("parameters")
-        if event.get("event") == "model" and isinstance(count, int) and 0 <= count < 2**53:
+        if event.get("event") == "fitted" and isinstance(count, int) and 0 <= count < 2**53:
             return count
     return None
 

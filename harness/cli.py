@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 
 from harness.errors import UserError, did_you_mean
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
+
+class Verbs(typer.core.TyperGroup):
+    """Turn a user's mistake into one sentence, and a stop into a clean end."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer's own click is private
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            print(f"harness: {error}", file=sys.stderr)
+            sys.exit(USER_ERROR)
+        except KeyboardInterrupt:
+            print("\nStopped. What is done is kept: the same command goes on from here.", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+
+
 app = typer.Typer(
+    cls=Verbs,
     name="harness",
     help="Train, score and rank medical-imaging models under one protocol.",
     no_args_is_help=True,
@@ -20,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="See the verb's help.")]
+Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...", show_default=False)]
 
 
 @app.command()
@@ -71,8 +88,9 @@ def leaderboard(words: Words = None) -> None:
 
     Words: challenge=NAME runs=PATH site=PATH
     """
-    from harness.config import LeaderboardConfig, parse_words
     from leaderboard.terminal import print_boards
+
+    from harness.config import LeaderboardConfig, parse_words
 
     config = parse_words(LeaderboardConfig, words or [])
     print_boards(config.runs, _cards(), config.challenge)
@@ -157,18 +175,6 @@ def _show(record: Any, config: Any) -> None:  # noqa: ANN401  imported where use
     _build(config)
 
 
-def _guarded(verb: Callable[[], Any]) -> int:
-    try:
-        verb()
-    except UserError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("\nStopped. What is done is kept: the same command goes on from here.", file=sys.stderr)
-        return INTERRUPTED
-    return 0
-
-
 def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -178,5 +184,4 @@ def main() -> None:
     import signal
 
     signal.signal(signal.SIGTERM, _interrupt)
-    code = _guarded(lambda: app())
-    sys.exit(code)
+    app()

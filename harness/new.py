@@ -61,7 +61,7 @@ def new_submission(name: str, config: NewConfig) -> Path:
     challenge = catalog.challenge(config.challenge)
     if not catalog.NAME.fullmatch(name) or name == catalog.BASELINE:
         raise UserError(
-            f"A submission is named in lower case letters, digits and _, and not 'baseline', but got {name!r}. "
+            f"A name has lower case letters, digits and _, and is not 'baseline', but got {name!r}. "
             f"Type for example: harness new submission my_first_model challenge={challenge.name}"
         )
     folder = Path("submissions") / name

@@ -10,7 +10,7 @@ import inspect
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -18,7 +18,10 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
 from harness.catalog import join_namespaces
-from harness.contracts import Array, ArraySpec, FailureKind, FoldJob
+from harness.contracts import ArraySpec, FailureKind, FoldJob
+
+if TYPE_CHECKING:
+    from harness.contracts import Array
 
 __all__ = ["CaseDataset", "ContractError", "FoldData", "fit_and_predict", "load_model"]
 
@@ -242,11 +245,10 @@ def fit_and_predict(payload: bytes, emit: Callable[[dict[str, Any]], None]) -> d
     pl.seed_everything(job.seed, verbose=False)
     development, test = _inputs(job.development), _inputs(job.test)
     model = load_model(job)
-    emit({"event": "model", "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad)})
     training = CaseDataset(development, job.train, job.truth, job.patients)
     trainer = _trainer(job, emit)
     trainer.fit(model, datamodule=FoldData(model, training, job.loader, job.seed))
-    emit({"event": "fitted"})
+    emit({"event": "fitted", "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad)})
     results: dict[str, Array] = {}
     n_test = len(next(iter(test.values()))) if test else 0
     for which, inputs, rows in (("heldout", development, job.heldout), ("test", test, np.arange(n_test))):
