@@ -136,12 +136,12 @@ def roc(truth: ArrayLike, prediction: ArrayLike) -> list[tuple[float, float]]:
     return list(zip((x / x[-1])[corner].tolist(), (y / y[-1])[corner].tolist(), strict=True))
 
 
-def reliability(truth: ArrayLike, prediction: ArrayLike) -> list[dict[str, float | None]]:
+def reliability(truth: ArrayLike, prediction: ArrayLike) -> list[dict[str, Any]]:
     """Return, per bin of `bin_of`: low, high, n, mean probability and share of positives (None if empty)."""
     labels, scores = as_truth(truth), as_probabilities(prediction)
     same_shape(labels, scores, 1)
     where = bin_of(scores)
-    rows: list[dict[str, float | None]] = []
+    rows: list[dict[str, Any]] = []
     for k in range(BINS):
         inside = where == k
         mean = (float(scores[inside].mean()), float(labels[inside].mean())) if inside.any() else (None, None)

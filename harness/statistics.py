@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from harness.metrics._inputs import as_scores, as_truth, same_shape
 
 MAX_UNDEFINED = 0.10
 """Largest share of resamples without a value for which an interval is still given."""
@@ -47,3 +50,29 @@ def undefined_share(values: ArrayLike) -> float:
     """Return the share of resamples without a value (NaN), 0 if there are none at all."""
     array = np.asarray(values, dtype=np.float64)
     return float(np.isnan(array).mean()) if array.size else 0.0
+
+
+def delong_interval(truth: ArrayLike, scores: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Return DeLong's interval of the AUROC, cut at 0 and 1; NaN with fewer than two of a class.
+
+    AUROC +- z sqrt(var(V of the positives) / P + var(V of the negatives) / N), with V the share of the
+    other class that a case is on the right side of, ties half. For independent cases only: where a
+    patient has several, bootstrap. Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
+    """
+    labels, values = as_truth(truth), as_scores(scores)
+    same_shape(labels, values, 1)
+    positive, negative = values[labels], values[~labels]
+    if min(len(positive), len(negative)) < 2:
+        return (float("nan"), float("nan"))
+    above = _share_below(positive, negative)
+    below = 1 - _share_below(negative, positive)
+    error = np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below))
+    reach = NormalDist().inv_cdf((1 + level) / 2) * error
+    return (float(max(0.0, above.mean() - reach)), float(min(1.0, above.mean() + reach)))
+
+
+def _share_below(values: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of `others` below each value, equal ones counted half."""
+    ordered = np.sort(others)
+    left, right = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
+    return np.asarray((left + right) / (2 * len(others)), dtype=np.float64)

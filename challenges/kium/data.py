@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from challenges.kium.columns import HEADER, LOCATIONS, VIEWS
-from challenges.kium.table import Table, contradictions, other_indices, parse
+from challenges.kium.table import Table, contradictions, other_indices, read_table
 from harness.contracts import Case, CaseSet, Dataset
 from harness.errors import UserError, did_you_mean, refuse
 
@@ -50,7 +50,7 @@ def read(root: Path, truth: Path | None = None) -> Dataset:
             file, line and column.
     """
     refuse(f"{root} is not the K-ium data", _missing(root, truth))
-    train, template = _table(root / "train.csv"), _table(root / "test.csv")
+    train, template = read_table(root / "train.csv"), read_table(root / "test.csv")
     refuse(f"{root / 'train.csv'} is malformed", contradictions(train))
     refuse(f"{root / 'test.csv'} is malformed", _template_problems(template, set(train.ids)))
     answers = _test_truth(truth or root / "groundtruth.csv", template.ids, wanted=truth is not None)
@@ -68,7 +68,7 @@ def read_truth(path: Path, ids: Sequence[str]) -> Arrays:
     """
     if not path.is_file():
         raise UserError(f"The truth {path} does not exist or is not a file.")
-    table = _table(path)
+    table = read_table(path)
     refuse(f"{path} does not fit the cases", other_indices(table, ids) + contradictions(table))
     return labels(table, ids)
 
@@ -86,13 +86,6 @@ def _missing(root: Path, truth: Path | None) -> list[str]:
     folders = [f"{n}/ is missing" for n in ("train_set", "test_set") if not (root / n).is_dir()]
     tables = [f"{n} is missing" for n in ("train.csv", "test.csv") if not (root / n).is_file()]
     return folders + tables
-
-
-def _table(path: Path) -> Table:
-    try:
-        return parse(path.read_bytes().decode("utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
 
 
 def _template_problems(template: Table, trained: set[str]) -> list[str]:

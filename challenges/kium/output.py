@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from challenges.kium.columns import HEADER
-from challenges.kium.table import other_indices, parse
+from challenges.kium.table import other_indices, parse, read_table
 from harness.errors import UserError, refuse
 from harness.metrics import accuracy, auroc
 from harness.safe_open import MEGABYTE, read_text
@@ -57,7 +57,7 @@ def positional(truth_path: Path, predictions_path: Path) -> tuple[float, float]:
     Raises:
         UserError: a malformed table, or tables of different length.
     """
-    truth = parse(truth_path.read_bytes().decode("utf-8-sig"), str(truth_path))
+    truth = read_table(truth_path)
     output = parse(read_text(predictions_path, LARGEST), str(predictions_path), probabilities=True)
     if len(truth.ids) != len(output.ids):
         raise UserError(f"{predictions_path} has {len(output.ids)} rows; the truth has {len(truth.ids)}.")

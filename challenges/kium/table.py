@@ -10,12 +10,13 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from challenges.kium.columns import HEADER, LOCATIONS
-from harness.errors import refuse
+from harness.errors import UserError, refuse
 
 INDEX = re.compile(r"[0-9]{4}")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -41,6 +42,18 @@ class Table:
     def locations(self) -> NDArray[np.uint8]:
         """The 21 location columns, (rows, 21), 0 or 1."""
         return self.values[:, 1:].astype(np.uint8)
+
+
+def read_table(path: Path) -> Table:
+    """Read one of the organisers' own tables: train.csv, test.csv or groundtruth.csv.
+
+    Raises:
+        UserError: with every problem by line and column.
+    """
+    try:
+        return parse(path.read_bytes().decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
 
 
 def parse(text: str, name: str, *, probabilities: bool = False) -> Table:

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.metrics import auroc, brier
-from harness.statistics import MAX_UNDEFINED, bootstrap_counts, percentile_interval, undefined_share
+from harness.statistics import (
+    MAX_UNDEFINED,
+    bootstrap_counts,
+    delong_interval,
+    percentile_interval,
+    undefined_share,
+)
 
 
 @settings(max_examples=50, deadline=None)
@@ -99,3 +105,27 @@ def test_no_value_has_no_interval() -> None:
     assert np.isnan(percentile_interval([])).all()
     assert np.isnan(percentile_interval([np.nan, np.nan])).all()
     assert undefined_share([]) == 0.0
+
+
+def test_delong_is_the_variance_of_the_structural_components() -> None:
+    """The interval is AUROC +- 1.96 standard errors from the matrix of all pairs, ties half."""
+    rng = np.random.default_rng(0)
+    truth = (rng.random(120) < 0.4).astype(int)
+    scores = np.round(rng.random(120) * 0.8 + truth * 0.2, 1)
+    positive, negative = scores[truth == 1], scores[truth == 0]
+    wins = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
+    variance = wins.mean(axis=1).var(ddof=1) / len(positive) + wins.mean(axis=0).var(ddof=1) / len(negative)
+    reach = 1.959963984540054 * np.sqrt(variance)
+    np.testing.assert_allclose(
+        delong_interval(truth, scores), (wins.mean() - reach, wins.mean() + reach), atol=1e-12
+    )
+    counts = bootstrap_counts([str(i) for i in range(120)], 5000, seed=0)
+    np.testing.assert_allclose(
+        delong_interval(truth, scores), percentile_interval(auroc.compute(truth, scores, counts)), atol=0.02
+    )
+
+
+def test_delong_needs_two_of_each_class() -> None:
+    """With one positive there is no variance; a perfect score has none either, and stays at 1."""
+    assert np.isnan(delong_interval([0, 0, 1], [0.1, 0.2, 0.3])).all()
+    assert delong_interval([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4]) == (1.0, 1.0)
