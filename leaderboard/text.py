@@ -6,12 +6,24 @@ import math
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["MINUS", "clean", "decimals_for", "duration", "memory", "number", "span", "spread_text"]
+__all__ = [
+    "MINUS",
+    "clean",
+    "clean_block",
+    "count",
+    "decimals_for",
+    "duration",
+    "memory",
+    "number",
+    "span",
+    "spread_text",
+]
 
 LONGEST = 2000
 SHOWN_COMBINING = 3
 MINUS = "\N{MINUS SIGN}"
 REPLACED = "\N{REPLACEMENT CHARACTER}"
+BLANK_LETTERS = {"\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}
 BIDI_CONTROLS = {chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
@@ -19,11 +31,11 @@ def clean(text: object, longest: int = LONGEST) -> str:
     """Return an entrant's text on one line, without what could disturb the page around it.
 
     Control characters (terminal escapes too), lone surrogates and directional overrides become U+FFFD,
-    combining marks beyond three on one character go, and white space collapses. A text without a
-    visible character becomes "(unnamed)".
+    combining marks beyond three on one character go, and white space and blank letters collapse to
+    one space. A text without a visible character becomes "(unnamed)".
 
-    >>> clean("a\\x1b[31m\\n b")
-    'a\ufffd[31m b'
+    >>> clean("a" + chr(9) + chr(10) + " b"), clean(chr(0x200B))
+    ('a b', '(unnamed)')
     """
     kept: list[str] = []
     marks = 0
@@ -37,8 +49,14 @@ def clean(text: object, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
+def clean_block(text: str, longest: int = 20_000) -> str:
+    """Return text of several lines, cleaned as `clean` does but with its lines and indents."""
+    shown = text if len(text) <= longest else text[:longest] + "\n…"
+    return "\n".join("".join(_safe(char) for char in line) for line in shown.splitlines())
+
+
 def _safe(char: str) -> str:
-    if char.isspace():
+    if char.isspace() or char in BLANK_LETTERS:
         return " "
     bad = char in BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs")
     return REPLACED if bad else char
@@ -52,6 +70,11 @@ def number(value: float | None, decimals: int) -> str:
     if float(text) == 0:
         text = text.removeprefix("-")
     return text.replace("-", MINUS)
+
+
+def count(value: int) -> str:
+    """Return a whole number in groups of three, as in 4,010,269."""
+    return f"{value:,}"
 
 
 def span(low: float | None, high: float | None, decimals: int) -> str:

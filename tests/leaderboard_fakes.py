@@ -214,7 +214,7 @@ def record(
     panel: bool = True,
 ) -> RunRecord:
     """Return a run record; with a failure it is failed and without scores."""
-    seeded = random.Random(f"{name}{team}{cv}")
+    seeded = random.Random(ascii((name, team, cv)))
     spread = [min(1.0, max(0.0, (cv or 0.5) + seeded.gauss(0, 0.05))) for _ in range(10)]
     failed = failure is not None
     cells = tuple(cell(i, x, failure=failure if i == 3 else None) for i, x in enumerate(spread))

@@ -1,0 +1,273 @@
+"""A row of the standings to what its own page prints: typed, frozen, all text cleaned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.records import Cell as FoldCell
+from harness.records import Half, RunRecord
+from leaderboard.about import ISOLATION, NO_CODE, Fact
+from leaderboard.card import Card, MetricFacts
+from leaderboard.figures import Strip, strip
+from leaderboard.pages import HALVES, ROUTES, Value, decimals_of, value_of
+from leaderboard.panels import Cell, PanelPair, cell_of, panel_pairs
+from leaderboard.standings import Row, Standings, fold_spread
+from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
+
+__all__ = ["EntryView", "entry_view", "shared_decimals"]
+
+MOST_SETTINGS = 400
+NO_VALUES: tuple[object, ...] = (None, "", [], {}, ())
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric on both halves and over the folds."""
+
+    title: str
+    role: str
+    direction: str
+    cv: Value
+    test: Value
+    folds: Value
+    strip: Strip | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRow:
+    """One fold with one seed."""
+
+    fold: int
+    seed: int
+    done: bool
+    time: Value
+    memory: str
+    n_train: int
+    n_heldout: int
+    scores: tuple[Value, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Positional:
+    """What the organiser's own script, which ignores the case ids, says of a prediction file."""
+
+    title: str
+    by_position: Value
+    by_id: Value
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """An entry's page."""
+
+    challenge: str
+    challenge_title: str
+    board_id: str
+    phantom: bool
+    id: str
+    team: str
+    title: str
+    description: tuple[str, ...]
+    standing: str
+    """One sentence: its rank, or why it has none."""
+    ok: bool
+    failures: tuple[str, ...]
+    n_cv: str
+    n_test: str
+    metrics: tuple[MetricRow, ...]
+    positional: tuple[Positional, ...]
+    fold_metrics: tuple[str, ...]
+    folds: tuple[FoldRow, ...]
+    panels: tuple[PanelPair, ...]
+    facts: tuple[Fact, ...]
+    settings: tuple[tuple[str, Cell], ...]
+    provenance: tuple[tuple[str, Cell], ...]
+    command: str
+    isolation: str
+    isolation_words: str
+
+
+Decimals = Mapping[tuple[str, str], int]
+
+
+def shared_decimals(standing: Standings) -> Decimals:
+    """Return the decimals of each metric and half, the same on all pages of a board."""
+    return {
+        (metric.key, half): decimals_of(standing.rows, metric, half)
+        for metric in standing.card.metrics
+        for half in ("cv", "test")
+    }
+
+
+def entry_view(row: Row, standing: Standings, decimals: Decimals) -> EntryView:
+    """Return what an entry's page shows."""
+    record, card, board = row.record, standing.card, standing.board
+    code = record.entry.route == "code"
+    return EntryView(
+        challenge=card.name,
+        challenge_title=card.title,
+        board_id=board.id if board else "",
+        phantom=record.data.phantom,
+        id=row.id,
+        team=clean(record.entry.team, 300),
+        title=clean(record.entry.title, 300),
+        description=_paragraphs(record.entry.description),
+        standing=_sentence(row, standing),
+        ok=row.status == "complete",
+        failures=_failures(row),
+        n_cv=_cases(record.cv),
+        n_test=_cases(record.test),
+        metrics=tuple(_metric(metric, record, card, decimals) for metric in card.metrics),
+        positional=_positional(record, card, decimals),
+        fold_metrics=tuple(metric.title for metric in card.metrics) if record.cells else (),
+        folds=tuple(_fold(cell, card, decimals) for cell in sorted(record.cells, key=_fold_order)),
+        panels=panel_pairs(record.cv, record.test),
+        facts=_facts(row, card),
+        settings=_flat(record.entry.settings),
+        provenance=_flat(record.provenance),
+        command=clean(record.command, 4000),
+        isolation=clean(record.isolation, 20) if code else "–",
+        isolation_words=ISOLATION.get(record.isolation, "") if code else NO_CODE,
+    )
+
+
+def _sentence(row: Row, standing: Standings) -> str:
+    half = HALVES[standing.half]
+    if row.status != "complete":
+        return f"Not ranked: {clean(row.reason, 400)}"
+    if row.record.entry.route == "reference":
+        return f"Reference answer: never ranked; its {half} score would stand at rank {row.rank}."
+    shared = sum(other.rank == row.rank for other in standing.ranked) - 1
+    tie = f", shared with {shared} other{'s' if shared > 1 else ''}" if shared else ""
+    shift = ""
+    if row.shift is not None:
+        shift = (
+            f" Of the entries with both scores, it is rank {row.cv_rank} on CV and {row.test_rank} on test."
+        )
+    return f"Rank {row.rank} of {len(standing.ranked)} on {half}{tie}.{shift}"
+
+
+def _failures(row: Row) -> tuple[str, ...]:
+    """Return every failure in a sentence, typed and with its fold."""
+    cells = [cell for cell in sorted(row.record.cells, key=_fold_order) if cell.state != "done"]
+    typed = [
+        f"Fold {cell.fold}: {clean(cell.failure_kind or 'failed', 40)}. {_maybe(cell.failure_reason, 400)}"
+        for cell in cells
+    ]
+    said = [clean(text, 400) for text in row.record.failures]
+    return tuple(dict.fromkeys([*said, *typed]))
+
+
+def _maybe(text: str | None, longest: int) -> str:
+    return clean(text, longest) if text and text.strip() else ""
+
+
+def _cases(half: Half | None) -> str:
+    return "not scored" if half is None else f"{half.n_scored} of {half.n_expected} cases"
+
+
+def _metric(metric: MetricFacts, record: RunRecord, card: Card, decimals: Decimals) -> MetricRow:
+    spread = fold_spread(record, metric.key)
+    digits = decimals[metric.key, "cv"]
+    role = "ranks" if metric == card.ranking else "breaks ties" if metric.key in card.tie_breakers else ""
+    words = f"{spread.defined} of {len(spread.values)} folds have a value" if spread.values else ""
+    return MetricRow(
+        title=metric.title,
+        role=role,
+        direction="higher is better" if metric.higher_is_better else "lower is better",
+        cv=value_of(record.cv, metric.key, digits),
+        test=value_of(record.test, metric.key, decimals[metric.key, "test"]),
+        folds=Value(spread_text(spread.mean, spread.sd, digits), exact=words),
+        strip=None if spread.mean is None else strip(spread.values, spread.mean, digits),
+    )
+
+
+def _positional(record: RunRecord, card: Card, decimals: Decimals) -> tuple[Positional, ...]:
+    half = record.test
+    if half is None or half.positional is None:
+        return ()
+    rows = []
+    for metric in card.metrics:
+        if metric.key not in half.positional:
+            continue
+        value, own = half.positional[metric.key], half.metrics.get(metric.key)
+        digits = decimals[metric.key, "test"]
+        rows.append(
+            Positional(
+                metric.title,
+                Value(number(value, digits), exact=repr(value)),
+                value_of(half, metric.key, digits),
+                differs=own is None or own.value is None or abs(own.value - value) > 1e-9,
+            )
+        )
+    return tuple(rows)
+
+
+def _fold(cell: FoldCell, card: Card, decimals: Decimals) -> FoldRow:
+    done = cell.state == "done"
+    kind = clean(cell.failure_kind or "failed", 40)
+    return FoldRow(
+        fold=cell.fold,
+        seed=cell.seed,
+        done=done,
+        time=Value(duration(cell.seconds), exact=f"{cell.seconds:.1f} s"),
+        memory=memory(cell.peak_memory_bytes),
+        n_train=cell.n_train,
+        n_heldout=cell.n_heldout,
+        scores=tuple(
+            _score(cell.metrics.get(metric.key) if done else None, decimals[metric.key, "cv"])
+            for metric in card.metrics
+        ),
+        reason="" if done else f"{kind}: {_maybe(cell.failure_reason, 400)}",
+    )
+
+
+def _score(value: float | None, decimals: int) -> Value:
+    return Value("–") if value is None else Value(number(value, decimals), exact=repr(value))
+
+
+def _fold_order(cell: FoldCell) -> tuple[int, int]:
+    return (cell.fold, cell.seed)
+
+
+def _facts(row: Row, card: Card) -> tuple[Fact, ...]:
+    record, entry = row.record, row.record.entry
+    code = entry.route == "code"
+    folds = f"{record.n_folds}" + ("" if record.n_folds == card.folds else f" instead of {card.folds}")
+    pairs: list[tuple[str, str, bool]] = [
+        ("Team", clean(entry.team, 300), False),
+        ("Entry", clean(entry.name, 200), True),
+        ("Route", ROUTES[entry.route], False),
+        ("Changed by", clean(" ".join(entry.overrides), 500) if entry.overrides else "", True),
+        ("Licence", _maybe(entry.licence, 300), False),
+        ("Parameters", count(entry.parameters) if entry.parameters else "", False),
+        ("Folds and seed", f"{folds} folds, seed {record.seed}" if code else "", False),
+        ("Time of all folds", duration(record.seconds) if code else "", False),
+        ("Started", clean(record.started, 40), False),
+        ("Finished", clean(record.finished, 40), False),
+        ("Earlier runs", str(row.earlier) if row.earlier else "", False),
+        ("Digest", clean(entry.digest, 100), True),
+        ("Run", clean(record.run_id, 200), True),
+    ]
+    return tuple(Fact(term, text, code=fixed) for term, text, fixed in pairs if text)
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    return tuple(line for line in clean_block(text, 4000).splitlines() if line.strip())
+
+
+def _flat(value: Mapping[str, object]) -> tuple[tuple[str, Cell], ...]:
+    """Return nested settings as dotted names and values, in their own order."""
+    pairs = [(clean(name, 120), cell_of(item)) for name, item in _leaves(value, "") if item not in NO_VALUES]
+    return tuple(pairs[:MOST_SETTINGS])
+
+
+def _leaves(value: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+    for name, item in value.items():
+        if isinstance(item, Mapping):
+            yield from _leaves(item, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", item

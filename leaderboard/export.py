@@ -1,0 +1,122 @@
+"""Standings as CSV and JSON: every row and metric at full precision."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from harness.records import Half, dump, plain
+from leaderboard.standings import Row, Standings, fold_spread
+from leaderboard.text import clean
+
+__all__ = ["as_csv", "as_json"]
+
+FORMULA = ("=", "+", "-", "@")
+
+
+def as_json(standing: Standings) -> str:
+    """Return the standings as JSON text without NaN tokens."""
+    card, board = standing.card, standing.board
+    content = {
+        "challenge": card.name,
+        "board": board.id if board else None,
+        "fingerprint": board.fingerprint if board else None,
+        "phantom": board.phantom if board else None,
+        "ranking": {
+            "metric": card.ranking.key,
+            "half": standing.half,
+            "higher_is_better": card.ranking.higher_is_better,
+            "decimals": card.decimals,
+            "tie_breakers": list(card.tie_breakers),
+        },
+        "rows": [_row(section, row, standing) for section, row in _sections(standing)],
+        "literature": [plain(item) for item in standing.literature],
+    }
+    return dump(content).encode("utf-8", "replace").decode() + "\n"
+
+
+def as_csv(standing: Standings) -> str:
+    """Return one line a row; text that a spreadsheet would read as a formula begins with '."""
+    rows = [_flat(_row(section, row, standing), standing) for section, row in _sections(standing)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(_flat(None, standing))
+    writer.writerows([_inert(value) for value in row.values()] for row in rows)
+    return text.getvalue()
+
+
+def _sections(standing: Standings) -> Iterator[tuple[str, Row]]:
+    yield from (("ranked", row) for row in standing.ranked)
+    yield from (("unranked", row) for row in standing.unranked)
+    yield from (("reference", row) for row in standing.references)
+
+
+def _row(section: str, row: Row, standing: Standings) -> dict[str, Any]:
+    record, entry = row.record, row.record.entry
+    spread = fold_spread(record, standing.card.ranking.key)
+    return {
+        "section": section,
+        "rank": row.rank if section == "ranked" else None,
+        "would_rank": row.rank if section == "reference" else None,
+        "status": row.status,
+        "reason": clean(row.reason) if row.reason else "",
+        "team": clean(entry.team),
+        "title": clean(entry.title),
+        "entry": clean(entry.name),
+        "overrides": [clean(word) for word in entry.overrides],
+        "route": entry.route,
+        "isolation": clean(record.isolation),
+        "cv_rank": row.cv_rank,
+        "test_rank": row.test_rank,
+        "shift": row.shift,
+        "fold_mean": spread.mean,
+        "fold_sd": spread.sd,
+        "folds_defined": spread.defined,
+        "folds": len(spread.values),
+        "seconds": record.seconds,
+        "earlier_runs": row.earlier,
+        "run_id": clean(record.run_id),
+        "digest": clean(entry.digest),
+        "finished": clean(record.finished),
+        "id": row.id,
+        "cv": _half(record.cv, standing),
+        "test": _half(record.test, standing),
+    }
+
+
+def _half(half: Half | None, standing: Standings) -> dict[str, Any] | None:
+    if half is None:
+        return None
+    metrics = {m.key: plain(half.metrics.get(m.key)) for m in standing.card.metrics}
+    return {"n_scored": half.n_scored, "n_expected": half.n_expected, "metrics": metrics}
+
+
+def _flat(row: dict[str, Any] | None, standing: Standings) -> dict[str, Any]:
+    """Return a CSV line's cells by column; of no row, the columns alone."""
+    names = list(_HEAD) if row is None else [name for name in row if name not in ("cv", "test")]
+    cells: dict[str, Any] = {name: "" if row is None else row[name] for name in names}
+    if row is not None:
+        cells["overrides"] = " ".join(row["overrides"])
+    for name in ("cv", "test"):
+        half = (row[name] if row is not None else None) or {}
+        cells |= {f"{name}_{key}": half.get(key) for key in ("n_scored", "n_expected")}
+        for metric in standing.card.metrics:
+            interval = half.get("metrics", {}).get(metric.key) or {}
+            for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+                cells[f"{name}_{metric.key}{suffix}"] = interval.get(part)
+    return cells
+
+
+def _inert(value: object) -> object:
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+_HEAD = (
+    *("section", "rank", "would_rank", "status", "reason", "team", "title", "entry", "overrides", "route"),
+    *("isolation", "cv_rank", "test_rank", "shift", "fold_mean", "fold_sd", "folds_defined", "folds"),
+    *("seconds", "earlier_runs", "run_id", "digest", "finished", "id"),
+)

@@ -1,0 +1,372 @@
+"""Standings to what the index and board templates print: typed, frozen, all text cleaned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.records import Half, Interval, RunRecord
+from leaderboard.about import (
+    Fact,
+    MetricView,
+    PublishedView,
+    challenge_facts,
+    commands_of,
+    facts_of,
+    isolation_of,
+    metrics_of,
+    published_of,
+    rule_of,
+    warnings_of,
+)
+from leaderboard.card import Card, MetricFacts
+from leaderboard.figures import Axis, Whisker, axis_for, whisker
+from leaderboard.standings import HalfName, Row, Standings, fold_spread, half_of, scored
+from leaderboard.text import clean, count, decimals_for, duration, number, span, spread_text
+
+__all__ = [
+    "BoardView",
+    "ChallengeView",
+    "IndexView",
+    "Line",
+    "RowView",
+    "Value",
+    "board_view",
+    "challenge_view",
+]
+
+SHORT, LONG = 120, 400
+ROUTES = {"code": "trained here", "file": "prediction file", "reference": "reference"}
+HALVES = {"test": "test", "cv": "CV"}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number with as many decimals as its cases support; `exact` has them all."""
+
+    text: str
+    span: str = ""
+    exact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One line of a board."""
+
+    id: str
+    rank: str
+    team: str
+    title: str
+    overrides: str
+    earlier: int
+    route: str
+    route_words: str
+    isolation: str
+    status: str
+    reason: str
+    main: Value
+    """The ranking metric on the half that ranks."""
+    other: Value
+    """The ranking metric on the other half."""
+    plot: Whisker | None
+    shift: Value
+    shift_places: int
+    folds: Value
+    breakers: tuple[Value, ...]
+    n: Value
+    time: Value
+    folds_differ: str
+    """Says so where the entry was run with another number of folds than the challenge's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A reference's value as a line through the plots."""
+
+    x: float
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoardView:
+    """A board's page, and its line on the index."""
+
+    challenge: str
+    title: str
+    question: str
+    board_id: str
+    phantom: bool
+    half: str
+    half_name: Literal["test", "cv"]
+    other_half: str
+    has_other: bool
+    metric: str
+    better: str
+    breakers: tuple[str, ...]
+    marks: tuple[tuple[float, str], ...]
+    lines: tuple[Line, ...]
+    ranked: tuple[RowView, ...]
+    unranked: tuple[RowView, ...]
+    references: tuple[RowView, ...]
+    literature: tuple[PublishedView, ...]
+    rule: str
+    ranking_note: str
+    n_development: str
+    n_test: str
+    warnings: tuple[str, ...]
+    metrics: tuple[MetricView, ...]
+    facts: tuple[Fact, ...]
+    isolation: tuple[tuple[str, str], ...]
+    commands: tuple[tuple[str, str], ...]
+
+    @property
+    def entries(self) -> int:
+        """How many entries stand here, ranked or not."""
+        return len(self.ranked) + len(self.unranked)
+
+    @property
+    def leaders(self) -> int:
+        """How many entries share the first rank."""
+        return sum(row.rank == "1" for row in self.ranked)
+
+    @property
+    def columns(self) -> int:
+        """How many columns the ranking has."""
+        return 9 + 2 * self.has_other + len(self.breakers)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexView:
+    """All challenges, or the page of a single one."""
+
+    challenges: tuple[ChallengeView, ...]
+    single: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeView:
+    """A challenge and its boards."""
+
+    name: str
+    title: str
+    task: str
+    description: str
+    boards: tuple[BoardView, ...]
+    facts: tuple[Fact, ...]
+    metrics: tuple[MetricView, ...]
+    literature: tuple[PublishedView, ...]
+    commands: tuple[tuple[str, str], ...]
+
+
+# ------------------------------------------------------------------------------------- numbers
+def decimals_of(rows: Iterable[Row], metric: MetricFacts, half: HalfName) -> int:
+    """Return the decimals of a column: what its intervals or its cases support."""
+    halves = [scores for row in rows if (scores := half_of(row.record, half)) is not None]
+    widths = [
+        (interval.high - interval.low) / 2
+        for scores in halves
+        if (interval := scores.metrics.get(metric.key)) is not None
+        and interval.low is not None
+        and interval.high is not None
+    ]
+    return decimals_for(widths, max((scores.n_scored for scores in halves), default=1), metric.digits)
+
+
+def value_of(half: Half | None, key: str, decimals: int) -> Value:
+    """Return a metric of a completely scored half, or a dash."""
+    value = scored(half, key)
+    if value is None or half is None:
+        return Value("–")
+    interval = half.metrics[key]
+    words = span(interval.low, interval.high, decimals)
+    return Value(number(value, decimals), words, exact_of(interval))
+
+
+def exact_of(interval: Interval) -> str:
+    """Return every digit of a value and its interval."""
+    if interval.low is None or interval.high is None:
+        return repr(interval.value)
+    return f"{interval.value!r} (95 % interval {interval.low!r} to {interval.high!r})"
+
+
+# ---------------------------------------------------------------------------------------- rows
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What all rows of a board share."""
+
+    card: Card
+    half: HalfName
+    other: HalfName
+    axis: Axis
+    decimals: dict[tuple[str, str], int]
+    """Of each metric and half."""
+
+
+def _columns(standing: Standings) -> _Columns:
+    card, half = standing.card, standing.half
+    rows = standing.ranked + standing.references
+    decimals = {
+        (metric.key, name): decimals_of(standing.rows, metric, name)
+        for metric in card.metrics
+        for name in ("cv", "test")
+    }
+    axis = axis_for(_ends(rows, card.ranking, half), card.ranking.low, card.ranking.high)
+    return _Columns(card, half, "cv" if half == "test" else "test", axis, decimals)
+
+
+def _ends(rows: Sequence[Row], metric: MetricFacts, half: HalfName) -> list[float]:
+    """Return every value and interval end that the common axis must hold."""
+    found: list[float] = []
+    for row in rows:
+        scores = half_of(row.record, half)
+        if scores is not None and scored(scores, metric.key) is not None:
+            interval = scores.metrics[metric.key]
+            found += [v for v in (interval.value, interval.low, interval.high) if v is not None]
+    return found
+
+
+def _row(row: Row, columns: _Columns) -> RowView:
+    record, key = row.record, columns.card.ranking.key
+    entry, main = record.entry, half_of(record, columns.half)
+    return RowView(
+        id=row.id,
+        rank="–" if row.rank is None else str(row.rank),
+        team=clean(entry.team, SHORT),
+        title=clean(entry.title, SHORT),
+        overrides=clean(" ".join(entry.overrides), SHORT) if entry.overrides else "",
+        earlier=row.earlier,
+        route=entry.route,
+        route_words=ROUTES[entry.route],
+        isolation=clean(record.isolation, 20) if entry.route == "code" else "",
+        status=row.status,
+        reason=clean(row.reason, LONG) if row.reason else "",
+        main=value_of(main, key, columns.decimals[key, columns.half]),
+        other=value_of(half_of(record, columns.other), key, columns.decimals[key, columns.other]),
+        plot=_plot(main, key, columns.axis),
+        shift=_shift(row),
+        shift_places=row.shift or 0,
+        folds=_folds(record, columns),
+        breakers=tuple(
+            value_of(main, other, columns.decimals[other, columns.half])
+            for other in columns.card.tie_breakers
+        ),
+        n=_n(main),
+        time=_time(record),
+        folds_differ=_folds_differ(record, columns.card),
+    )
+
+
+def _plot(half: Half | None, key: str, axis: Axis) -> Whisker | None:
+    value = scored(half, key)
+    if value is None or half is None:
+        return None
+    return whisker(value, half.metrics[key].low, half.metrics[key].high, axis)
+
+
+def _shift(row: Row) -> Value:
+    """Return "▲ 2" for two places won from CV to test."""
+    if row.shift is None:
+        return Value("–")
+    words = f"rank {row.cv_rank} on CV, rank {row.test_rank} on test"
+    if row.shift == 0:
+        return Value("=", exact=words)
+    return Value(f"{'▲' if row.shift > 0 else '▼'} {abs(row.shift)}", exact=words)
+
+
+def _folds(record: RunRecord, columns: _Columns) -> Value:
+    spread = fold_spread(record, columns.card.ranking.key)
+    if spread.mean is None:
+        return Value("–")
+    decimals = columns.decimals[columns.card.ranking.key, "cv"]
+    words = f"{spread.mean!r} mean, {spread.sd!r} sample sd, {spread.defined} of {len(spread.values)} folds"
+    return Value(spread_text(spread.mean, spread.sd, decimals), exact=words)
+
+
+def _n(half: Half | None) -> Value:
+    if half is None:
+        return Value("–")
+    return Value(f"{half.n_scored}/{half.n_expected}", exact=f"{half.n_scored} of {half.n_expected} cases")
+
+
+def _time(record: RunRecord) -> Value:
+    if record.entry.route != "code" or record.seconds <= 0:
+        return Value("–")
+    return Value(duration(record.seconds), exact=f"{record.seconds:.0f} s over all folds")
+
+
+def _folds_differ(record: RunRecord, card: Card) -> str:
+    if record.entry.route != "code" or record.n_folds == card.folds:
+        return ""
+    return f"{record.n_folds} folds instead of {card.folds}"
+
+
+# --------------------------------------------------------------------------------------- boards
+def board_view(standing: Standings) -> BoardView:
+    """Return what a board's page shows.
+
+    Raises:
+        ValueError: if nothing was run yet, for there is no data set to name.
+    """
+    if standing.board is None:
+        raise ValueError("a board without a record has no page")
+    card, board, columns = standing.card, standing.board, _columns(standing)
+    return BoardView(
+        challenge=board.challenge,
+        title=card.title,
+        question=card.description or card.task,
+        board_id=board.id,
+        phantom=board.phantom,
+        half=HALVES[standing.half],
+        half_name=standing.half,
+        other_half=HALVES[columns.other],
+        has_other=any(half_of(row.record, columns.other) is not None for row in standing.rows),
+        metric=card.ranking.title,
+        better="higher is better" if card.ranking.higher_is_better else "lower is better",
+        breakers=tuple(card.metric(key).title for key in card.tie_breakers),
+        marks=columns.axis.marks(6.0, 174.0),
+        lines=_lines(standing, columns),
+        ranked=tuple(_row(row, columns) for row in standing.ranked),
+        unranked=tuple(_row(row, columns) for row in standing.unranked),
+        references=tuple(_row(row, columns) for row in standing.references),
+        literature=tuple(published_of(item, card) for item in standing.literature),
+        rule=rule_of(standing),
+        ranking_note=card.ranking_note,
+        n_development=count(board.newest.data.n_development),
+        n_test=count(board.newest.data.n_test),
+        warnings=warnings_of(standing),
+        metrics=metrics_of(card),
+        facts=facts_of(standing),
+        isolation=isolation_of(standing),
+        commands=commands_of(card),
+    )
+
+
+def _lines(standing: Standings, columns: _Columns) -> tuple[Line, ...]:
+    """Return one line for each distinct value among the references, at most three."""
+    key, names = standing.card.ranking.key, dict[float, list[str]]()
+    for row in standing.references:
+        value = scored(half_of(row.record, standing.half), key)
+        if value is not None:
+            names.setdefault(value, []).append(clean(row.record.entry.title, 60))
+    decimals = columns.decimals[key, standing.half]
+    return tuple(
+        Line(columns.axis.at(value, 6.0, 174.0), number(value, decimals), " · ".join(names[value]))
+        for value in sorted(names)[:3]
+    )
+
+
+def challenge_view(card: Card, boards: Sequence[BoardView]) -> ChallengeView:
+    """Return a challenge and its boards, real data first."""
+    return ChallengeView(
+        name=card.name,
+        title=card.title,
+        task=card.task,
+        description=card.description,
+        boards=tuple(boards),
+        facts=challenge_facts(card),
+        metrics=metrics_of(card),
+        literature=tuple(published_of(item, card) for item in card.literature),
+        commands=commands_of(card),
+    )

@@ -1,0 +1,127 @@
+"""A scorer's panel to tables, curves and notes; what is of no known shape is shown as JSON.
+
+{"kind": "table", "title", "columns": [...], "rows": [[...], ...]}
+{"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
+"series": [{"name", "x": [...], "y": [...], "n": [...]?}]}
+{"kind": "note", "title"?, "text"}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.records import Half, plain
+from leaderboard.figures import Chart, chart
+from leaderboard.text import clean, clean_block, number
+
+__all__ = ["Cell", "PanelPair", "PanelView", "cell_of", "panel_pairs"]
+
+MOST_ROWS, MOST_COLUMNS = 500, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table."""
+
+    text: str
+    numeric: bool
+    exact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelView:
+    """One table, curve, note, or JSON text."""
+
+    kind: Literal["table", "curve", "note", "json"]
+    title: str
+    columns: tuple[str, ...] = ()
+    numeric: tuple[bool, ...] = ()
+    """Whether a column holds numbers only."""
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    chart: Chart | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelPair:
+    """The same panel out-of-fold and on the test set."""
+
+    title: str
+    cv: PanelView | None
+    test: PanelView | None
+
+
+def panel_pairs(cv: Half | None, test: Half | None) -> tuple[PanelPair, ...]:
+    """Join the panels of both halves by name, in the scorer's order."""
+    halves = [{} if half is None else dict(half.panel) for half in (cv, test)]
+    names = dict.fromkeys([*halves[0], *halves[1]])
+    found = []
+    for name in names:
+        views = [_view(name, half[name]) if name in half else None for half in halves]
+        title = next(view.title for view in views if view is not None)
+        found.append(PanelPair(title, views[0], views[1]))
+    return tuple(found)
+
+
+def cell_of(value: object) -> Cell:
+    """Return a value as a table shows it: numbers to three decimals, a dash for what is undefined."""
+    if value is None:
+        return Cell("–", numeric=True)
+    if isinstance(value, bool):
+        return Cell("yes" if value else "no", numeric=False)
+    if isinstance(value, int):
+        return Cell(number(value, 0), numeric=True)
+    if isinstance(value, float):
+        shown = _float(value)
+        return Cell(shown, numeric=True, exact=repr(value) if shown != repr(value) else "")
+    text = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+    return Cell(clean(text, 300) if text.strip() else "", numeric=False)
+
+
+def _float(value: float) -> str:
+    if math.isfinite(value) and value != 0 and not 5e-4 <= abs(value) < 1e6:
+        return f"{value:.2e}"
+    return number(value, 3)
+
+
+def _view(name: str, panel: object) -> PanelView:
+    """Return the panel's view; a malformed one is shown as it is, never hidden."""
+    try:
+        view = _known(name, panel)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        view = None
+    if view is not None:
+        return view
+    text = json.dumps(plain(panel), indent=2, ensure_ascii=False)
+    return PanelView("json", _title(name), text=clean_block(text))
+
+
+def _known(name: str, panel: Any) -> PanelView | None:  # noqa: ANN401  a panel is dynamic
+    kind = panel.get("kind") if isinstance(panel, Mapping) else None
+    if kind == "table":
+        return _table(_title(panel.get("title") or name), panel["columns"], panel["rows"])
+    if kind == "curve":
+        return PanelView("curve", _title(panel.get("title") or name), chart=chart(panel))
+    if kind == "note":
+        return PanelView("note", _title(panel.get("title") or name), text=clean(panel["text"]))
+    return None
+
+
+def _title(name: object) -> str:
+    text = clean(name, 100)
+    return text[:1].upper() + text[1:].replace("_", " ")
+
+
+def _table(title: str, columns: Sequence[object], rows: Sequence[Sequence[object]]) -> PanelView:
+    width = min(len(columns), MOST_COLUMNS)
+    if any(len(row) != len(columns) for row in rows):
+        raise ValueError("a row of another length than the header")
+    cells = tuple(tuple(cell_of(value) for value in row[:width]) for row in rows[:MOST_ROWS])
+    numeric = tuple(bool(cells) and all(row[k].numeric for row in cells) for k in range(width))
+    names = tuple(clean(column, 80) if str(column).strip() else "" for column in columns[:width])
+    hidden = len(rows) - len(cells)
+    return PanelView("table", title, names, numeric, cells, text=f"and {hidden} more rows" if hidden else "")

@@ -1,0 +1,156 @@
+"""Run records to a static site: the same records, in any order, give the same bytes.
+
+site/index.html                                  every challenge and its boards
+site/<challenge>/index.html                      one challenge
+site/<challenge>/<board>/index.html              one board: the standings
+site/<challenge>/<board>/standings.{csv,json}    the same, at full precision
+site/<challenge>/<board>/entries/<entry>.html    one entry
+site/static/                                     style and script
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness.records import RunRecord, load_all, write_atomic
+from leaderboard.card import Card
+from leaderboard.entry import EntryView, entry_view, shared_decimals
+from leaderboard.export import as_csv, as_json
+from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
+from leaderboard.standings import Standings, boards, standings
+
+__all__ = ["build", "files_of"]
+
+HERE = Path(__file__).parent
+LOCK, LISTING = ".lock", ".files"
+
+Files = Iterator[tuple[str, bytes]]
+Loader = Callable[[Path, str], tuple[RunRecord, ...]]
+
+
+def build(
+    runs: Path, site: Path, challenges: Mapping[str, Card], only: str | None = None, load: Loader = load_all
+) -> Path:
+    """Write the site of all challenges, or renew one challenge's part of it, and return its index.
+
+    Files are replaced one by one, each atomically; files of an earlier build that no record asks for
+    any more are removed, and no file that another program put there. Builds wait for each other.
+
+    Raises:
+        UserError: if a record cannot be read.
+        KeyError: if `only` is no challenge.
+    """
+    records = {name: load(runs, name) for name in sorted(challenges)}
+    renewed = sorted(challenges) if only is None else [challenges[only].name]
+    site.mkdir(parents=True, exist_ok=True)
+    with _locked(site / LOCK):
+        before = _listed(site)
+        kept = {
+            name for name in before if only is not None and name.partition("/")[0] not in (*renewed, "static")
+        }
+        written = set(kept)
+        for name, content in files_of(records, challenges, renewed):
+            written.add(name)
+            _write(site, name, content, before)
+        _forget(site, before - written)
+        _list(site, written)
+    return site / "index.html"
+
+
+def files_of(
+    records: Mapping[str, tuple[RunRecord, ...]], challenges: Mapping[str, Card], renewed: list[str]
+) -> Files:
+    """Yield name and content of every file: entries first, then what points at them."""
+    views: dict[str, list[BoardView]] = {}
+    for path in sorted((HERE / "static").iterdir()):
+        yield f"static/{path.name}", path.read_bytes()
+    for name, card in sorted(challenges.items()):
+        views[name] = []
+        for board in boards(records[name]):
+            standing = standings(board.records, card)
+            views[name].append(view := board_view(standing))
+            if name in renewed:
+                yield from _board_files(f"{name}/{board.id}", standing, view)
+        if name in renewed:
+            page = IndexView((challenge_view(card, views[name]),), single=True)
+            yield f"{name}/index.html", _render("index.html", page, "../")
+    everything = tuple(challenge_view(card, views[name]) for name, card in sorted(challenges.items()))
+    yield "index.html", _render("index.html", IndexView(everything, single=False), "")
+
+
+def _board_files(folder: str, standing: Standings, view: BoardView) -> Files:
+    decimals = shared_decimals(standing)
+    for row in standing.rows:
+        page = entry_view(row, standing, decimals)
+        yield f"{folder}/entries/{row.id}.html", _render("entry.html", page, "../../../")
+    yield f"{folder}/standings.csv", as_csv(standing).encode()
+    yield f"{folder}/standings.json", as_json(standing).encode()
+    yield f"{folder}/index.html", _render("board.html", view, "../../")
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _render(template: str, page: IndexView | BoardView | EntryView, root: str) -> bytes:
+    """Return a page; `root` leads from it to the site's folder."""
+    return _environment().get_template(template).render(page=page, root=root).encode()
+
+
+# ---------------------------------------------------------------------------------------- files
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(site: Path, name: str, content: bytes, before: set[str]) -> None:
+    """Write a file that is new or different, and list it first, so that no crash leaves it unlisted."""
+    path = site / name
+    if path.is_file() and path.read_bytes() == content:
+        return
+    if name not in before:
+        with (site / LISTING).open("a", encoding="utf-8") as file:
+            file.write(name + "\n")
+    write_atomic(path, content)
+
+
+def _listed(site: Path) -> set[str]:
+    """Return the files that earlier builds wrote; a name that leads out of the site is not one."""
+    try:
+        names = (site / LISTING).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return set()
+    return {name for name in names if name and ".." not in name.split("/") and not name.startswith("/")}
+
+
+def _list(site: Path, names: set[str]) -> None:
+    content = "".join(f"{name}\n" for name in sorted(names)).encode()
+    if (site / LISTING).read_bytes() != content:
+        write_atomic(site / LISTING, content)
+
+
+def _forget(site: Path, names: set[str]) -> None:
+    """Remove files that are no longer part of the site, and folders that this empties."""
+    for name in sorted(names):
+        path = site / name
+        path.unlink(missing_ok=True)
+        for folder in path.parents:
+            if folder == site or not folder.is_dir() or any(folder.iterdir()):
+                break
+            folder.rmdir()
