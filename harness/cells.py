@@ -64,8 +64,8 @@ def store_cell(folder: Path, outcome: Outcome) -> None:
     finished = datetime.now(UTC)
     started = finished - timedelta(seconds=outcome.seconds)
     facts = {
-        "started": started.isoformat(timespec="seconds"),
-        "finished": finished.isoformat(timespec="seconds"),
+        "started": started.isoformat(timespec="milliseconds"),
+        "finished": finished.isoformat(timespec="milliseconds"),
         "seconds": outcome.seconds,
         "peak_memory_bytes": outcome.peak_memory_bytes,
         "parameters": _parameters(outcome),

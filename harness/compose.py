@@ -40,12 +40,12 @@ __all__ = ["data_facts", "write_files", "write_record", "write_references"]
 
 def now() -> str:
     """Return the time as UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def run_id(started: str, name: str, key: str) -> str:
-    """Return an id that sorts by time: 20261123-205500-baseline-1a2b3c4d."""
-    stamp = started.replace("-", "").replace(":", "").replace("T", "-")[:15]
+    """Return an id that sorts by time: 20261123-205500-123-baseline-1a2b3c4d."""
+    stamp = datetime.fromisoformat(started).strftime("%Y%m%d-%H%M%S-%f")[:-3]
     return f"{stamp}-{name}-{key[:8]}"
 
 

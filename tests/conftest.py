@@ -1,0 +1,102 @@
+"""Fixtures: a working folder of one's own, the command, and small submissions."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+
+def needs(command: str) -> None:
+    """Skip without a system command, with the reason; fail in CI, where it must be there."""
+    if shutil.which(command) is None:
+        reason = f"{command} is not installed: apt install {command}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A working folder and the command in it."""
+
+    root: Path
+
+    def harness(self, *words: str, code: int | None = 0, **environment: str) -> str:
+        """Run the command and return what it printed; the exit code must be `code`."""
+        done = subprocess.run(
+            [*HARNESS, *words],
+            cwd=self.root,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+            timeout=600,
+        )
+        assert code is None or done.returncode == code, done.stdout
+        return done.stdout
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start the command in a process group of its own."""
+        return subprocess.Popen(
+            [*HARNESS, *words],
+            cwd=self.root,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def submission(self, name: str, model: str, **card: Any) -> str:
+        """Write a submission of the K-ium challenge and return its path as a word."""
+        folder = self.root / "entries" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {"challenge": "kium", "team": "Test", "title": name, **card}
+        (folder / "submission.yaml").write_text(json.dumps(content))  # JSON is YAML
+        (folder / "model.py").write_text(model)
+        return f"submission=./entries/{name}"
+
+    def records(self, challenge: str = "kium") -> list[dict[str, Any]]:
+        """Return every record, oldest first."""
+        paths = sorted((self.root / "runs" / challenge).glob("[!.]*/record.json"))
+        return [json.loads(path.read_text()) for path in paths]
+
+    def record(self, name: str) -> dict[str, Any]:
+        """Return the newest record of an entry."""
+        return [record for record in self.records() if record["entry"]["name"] == name][-1]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Workplace:
+    """An empty working folder."""
+    return Workplace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def main_job(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A working folder in which the README's main job has run once."""
+    place = Workplace(tmp_path_factory.mktemp("main_job"))
+    place.harness("run", "challenge=kium")
+    return place
+
+
+@pytest.fixture
+def chdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]:
+    """Enter an empty folder."""
+
+    def enter() -> Path:
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    return enter
