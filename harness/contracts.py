@@ -142,6 +142,9 @@ class ScorerUnit(Protocol):
     def read_truth(self, path: Path, ids: Sequence[str]) -> dict[str, Array]:
         """Read a truth file, cases in the order of `ids`."""
 
+    def truth_ids(self, path: Path) -> tuple[str, ...]:
+        """Return the case ids of a truth file, sorted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:

@@ -73,6 +73,17 @@ def read_truth(path: Path, ids: Sequence[str]) -> Arrays:
     return labels(table, ids)
 
 
+def truth_ids(path: Path) -> tuple[str, ...]:
+    """Return the Index of every row of a truth table, sorted.
+
+    Raises:
+        UserError: malformed, by line and column.
+    """
+    if not path.is_file():
+        raise UserError(f"The truth {path} does not exist or is not a file.")
+    return tuple(sorted(read_table(path).ids))
+
+
 def labels(table: Table, ids: Sequence[str]) -> Arrays:
     """Return the truth arrays of a table, rows in the order of `ids`."""
     row_of = {index: row for row, index in enumerate(table.ids)}

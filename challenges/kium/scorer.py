@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from challenges.kium.columns import LOCATIONS
-from challenges.kium.data import read_truth
+from challenges.kium.data import read_truth, truth_ids
 from challenges.kium.output import positional, read_predictions, write_predictions
 from challenges.kium.panel import panel
 from harness.contracts import ArraySpec
@@ -43,6 +43,7 @@ __all__ = [
     "read_truth",
     "references",
     "score",
+    "truth_ids",
     "write_predictions",
 ]
 
