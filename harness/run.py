@@ -15,7 +15,8 @@ from harness import catalog
 from harness.cells import StoredCell, load_cell, store_cell
 from harness.compose import write_record, write_references
 from harness.config import RunConfig
-from harness.contracts import Failure, FoldJob, Limits, Outcome, SandboxSpec
+from harness.contracts import Failure, FailureKind, FoldJob, Limits, Outcome, SandboxSpec
+from harness.errors import UserError
 from harness.plan import ENTRY, Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
 from harness.predictions import check, expected_results, halves
 from harness.prepare import locked
@@ -95,13 +96,28 @@ def train(plan: Plan) -> dict[int, tuple[Failure, str]]:
             index = waiting[future]
             outcome = checked(plan, index, future.result())
             tracker.finish(index, outcome)
-            if outcome.failure is None:
-                store_cell(plan.cells / plan.keys[index], outcome)
-                progress.done(index, f"done in {outcome.seconds:.1f} s")
-            else:
-                failures[index] = (outcome.failure, outcome.log)
-                progress.done(index, f"FAILED ({outcome.failure.kind.value}): {outcome.failure.reason}")
+            settle(plan, index, outcome, failures, progress)
     return failures
+
+
+def settle(
+    plan: Plan, index: int, outcome: Outcome, failures: dict[int, tuple[Failure, str]], progress: Progress
+) -> None:
+    """Store what is done; keep what failed.
+
+    Raises:
+        UserError: if the isolation did not work here, which is no fault of the entry.
+    """
+    if outcome.failure is None:
+        store_cell(plan.cells / plan.keys[index], outcome)
+        progress.done(index, f"done in {outcome.seconds:.1f} s")
+    elif outcome.failure.kind is FailureKind.SANDBOX:
+        raise UserError(
+            f"Fold {index} could not be started: {outcome.failure.reason}. Finished folds are kept. Type: harness doctor"
+        )
+    else:
+        failures[index] = (outcome.failure, outcome.log)
+        progress.done(index, f"FAILED ({outcome.failure.kind.value}): {outcome.failure.reason}")
 
 
 @contextmanager
