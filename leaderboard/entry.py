@@ -151,14 +151,16 @@ def _sentence(row: Row, standing: Standings) -> str:
 
 
 def _failures(row: Row) -> tuple[str, ...]:
-    """Return every failure in a sentence, typed and with its fold."""
+    """Return the run's failures in sentences; where it left none, those of its folds."""
+    if row.record.failures:
+        return tuple(clean(text, 400) for text in row.record.failures)
     cells = [cell for cell in sorted(row.record.cells, key=_fold_order) if cell.state != "done"]
-    typed = [
-        f"Fold {cell.fold}: {clean(cell.failure_kind or 'failed', 40)}. {_maybe(cell.failure_reason, 400)}"
-        for cell in cells
-    ]
-    said = [clean(text, 400) for text in row.record.failures]
-    return tuple(dict.fromkeys([*said, *typed]))
+    return tuple(f"Fold {cell.fold}: {_failure(cell)}" for cell in cells)
+
+
+def _failure(cell: FoldCell) -> str:
+    kind, reason = clean(cell.failure_kind or "failed", 40), cell.failure_reason or ""
+    return f"{kind}: {clean(reason, 400)}" if reason.strip() else f"{kind}, no reason given"
 
 
 def _maybe(text: str | None, longest: int) -> str:
@@ -208,7 +210,6 @@ def _positional(record: RunRecord, card: Card, decimals: Decimals) -> tuple[Posi
 
 def _fold(cell: FoldCell, card: Card, decimals: Decimals) -> FoldRow:
     done = cell.state == "done"
-    kind = clean(cell.failure_kind or "failed", 40)
     return FoldRow(
         fold=cell.fold,
         seed=cell.seed,
@@ -221,7 +222,7 @@ def _fold(cell: FoldCell, card: Card, decimals: Decimals) -> FoldRow:
             _score(cell.metrics.get(metric.key) if done else None, decimals[metric.key, "cv"])
             for metric in card.metrics
         ),
-        reason="" if done else f"{kind}: {_maybe(cell.failure_reason, 400)}",
+        reason="" if done else _failure(cell),
     )
 
 

@@ -14,7 +14,7 @@ __all__ = ["Axis", "Chart", "Series", "Strip", "Whisker", "axis_for", "chart", "
 WHISKER_WIDTH, STRIP_WIDTH = 180.0, 120.0
 INSET = 6.0
 CHART_WIDTH, CHART_HEIGHT = 340.0, 280.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 10.0, 10.0, 44.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 16.0, 10.0, 44.0
 MOST_SERIES, MOST_POINTS = 8, 2000
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 

@@ -22,7 +22,7 @@ from leaderboard.about import (
 )
 from leaderboard.card import Card, MetricFacts
 from leaderboard.figures import Axis, Whisker, axis_for, whisker
-from leaderboard.standings import HalfName, Row, Standings, fold_spread, half_of, scored
+from leaderboard.standings import FoldSpread, HalfName, Row, Standings, fold_spread, half_of, scored
 from leaderboard.text import clean, count, decimals_for, duration, number, span, spread_text
 
 __all__ = [
@@ -58,6 +58,7 @@ class RowView:
     rank: str
     team: str
     title: str
+    name: str
     overrides: str
     earlier: int
     route: str
@@ -73,6 +74,7 @@ class RowView:
     shift: Value
     shift_places: int
     folds: Value
+    folds_sd: str
     breakers: tuple[Value, ...]
     n: Value
     time: Value
@@ -134,7 +136,7 @@ class BoardView:
     @property
     def columns(self) -> int:
         """How many columns the ranking has."""
-        return 9 + 2 * self.has_other + len(self.breakers)
+        return 8 + 2 * self.has_other + len(self.breakers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +232,13 @@ def _ends(rows: Sequence[Row], metric: MetricFacts, half: HalfName) -> list[floa
 def _row(row: Row, columns: _Columns) -> RowView:
     record, key = row.record, columns.card.ranking.key
     entry, main = record.entry, half_of(record, columns.half)
+    spread = fold_spread(record, key)
     return RowView(
         id=row.id,
         rank="–" if row.rank is None else str(row.rank),
         team=clean(entry.team, SHORT),
         title=clean(entry.title, SHORT),
+        name=clean(entry.name, SHORT),
         overrides=clean(" ".join(entry.overrides), SHORT) if entry.overrides else "",
         earlier=row.earlier,
         route=entry.route,
@@ -247,7 +251,8 @@ def _row(row: Row, columns: _Columns) -> RowView:
         plot=_plot(main, key, columns.axis),
         shift=_shift(row),
         shift_places=row.shift or 0,
-        folds=_folds(record, columns),
+        folds=_folds(spread, columns.decimals[key, "cv"]),
+        folds_sd=number(spread.sd, columns.decimals[key, "cv"]),
         breakers=tuple(
             value_of(main, other, columns.decimals[other, columns.half])
             for other in columns.card.tie_breakers
@@ -275,11 +280,9 @@ def _shift(row: Row) -> Value:
     return Value(f"{'▲' if row.shift > 0 else '▼'} {abs(row.shift)}", exact=words)
 
 
-def _folds(record: RunRecord, columns: _Columns) -> Value:
-    spread = fold_spread(record, columns.card.ranking.key)
+def _folds(spread: FoldSpread, decimals: int) -> Value:
     if spread.mean is None:
         return Value("–")
-    decimals = columns.decimals[columns.card.ranking.key, "cv"]
     words = f"{spread.mean!r} mean, {spread.sd!r} sample sd, {spread.defined} of {len(spread.values)} folds"
     return Value(spread_text(spread.mean, spread.sd, decimals), exact=words)
 

@@ -21,6 +21,7 @@ from leaderboard.text import clean, clean_block, number
 __all__ = ["Cell", "PanelPair", "PanelView", "cell_of", "panel_pairs"]
 
 MOST_ROWS, MOST_COLUMNS = 500, 40
+SIDE_BY_SIDE = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class PanelPair:
     title: str
     cv: PanelView | None
     test: PanelView | None
+
+    @property
+    def broad(self) -> bool:
+        """Whether the halves stand below each other, because side by side they would be cut."""
+        return any(view is not None and len(view.columns) > SIDE_BY_SIDE for view in (self.cv, self.test))
 
 
 def panel_pairs(cv: Half | None, test: Half | None) -> tuple[PanelPair, ...]:
