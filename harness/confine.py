@@ -67,7 +67,7 @@ def sethostname(name: str) -> None:
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
-    """Mount; the arguments are those of mount(2)."""
+    """Attach a file system; the arguments are those of the system call."""
     raw = [text.encode() if text else None for text in (source, target, kind)]
     data = options.encode() or None
     done = libc().mount(*raw, ctypes.c_ulong(flags), data)
@@ -75,7 +75,7 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
 
 
 def prctl(option: int, *arguments: int, what: str = "prctl") -> int:
-    """Call prctl(2) with unsigned long arguments."""
+    """Set a property of this process; the arguments are unsigned long."""
     padded = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
     return check(libc().prctl(ctypes.c_int(option), *padded), what)
 

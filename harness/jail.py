@@ -42,7 +42,7 @@ class Rights:
 
 
 def enter_namespaces(rights: Rights) -> None:
-    """Give the fold, as pid 1 of its own namespaces, its own /proc, /tmp and /dev/shm, and nothing to write else."""
+    """Give the fold, pid 1 of its own namespaces, its own /proc, /tmp and /dev/shm; the rest is read-only."""
     confine.mount("none", "/", flags=confine.MS_REC | 1 << 19)  # MS_SLAVE: nothing travels back
     confine.sethostname("fold")
     confine.mount("proc", "/proc", "proc", QUIET | confine.MS_NOEXEC)
@@ -54,7 +54,7 @@ def enter_namespaces(rights: Rights) -> None:
 
 
 def _forbid_user_namespaces(rights: Rights) -> None:
-    """Forbid nested user namespaces; as root the number would be the whole machine's, and seccomp alone holds."""
+    """Forbid nested user namespaces; root would do it for the whole machine, so there seccomp alone holds."""
     if rights.user is None:
         with suppress(OSError), open("/proc/sys/user/max_user_namespaces", "w") as file:
             file.write("0")
@@ -146,9 +146,9 @@ def _lower_limits(rights: Rights) -> None:
 
 
 def _most_processes(rights: Rights) -> int:
-    """Return RLIMIT_NPROC: exact for a fold's own user, a backstop where all folds share the caller's."""
+    """Return RLIMIT_NPROC, a backstop behind the supervisor's count; loose where folds share a user."""
     if rights.user is not None:
-        return rights.processes + 2
+        return 2 * rights.processes + 16
     return max(LEAST_SHARED_PROCESSES, SHARED_USER_FACTOR * rights.processes) + _own_processes()
 
 

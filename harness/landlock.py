@@ -30,7 +30,9 @@ def abi() -> int:
     """Return the version of Landlock's interface that this kernel offers, 0 for none."""
     if sys.platform != "linux":
         return 0
-    found = libc().syscall(ctypes.c_long(CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint(ASK_VERSION))
+    found = libc().syscall(
+        ctypes.c_long(CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint(ASK_VERSION)
+    )
     return max(0, int(found))
 
 

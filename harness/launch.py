@@ -43,9 +43,13 @@ class Zygote:
         self._sending = threading.Lock()
         self._ready = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
+        self._output = -1
         self._complaint = bytearray()
         self._reason = ""
+        self._temporary: str | None = None
         self._closed = False
+        self.hopeless = False
+        """It could not import what is to be preloaded: another would not either."""
         self.seconds = 0.0
         """Spent importing what is preloaded."""
         self._keeper = threading.Thread(target=self._keep, name="zygote keeper", daemon=True)
@@ -108,17 +112,21 @@ class Zygote:
             self._listen(None)
             code = self._process.wait()
             self._reason = self._reason or f"the sandbox ended with code {code}{self._last_words()}"
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
         self._control.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
         descriptor = self._theirs.fileno()
         python = [sys.executable, "-I", "-c", START, mounts.code_paths(self._spec)[0], str(descriptor)]
         files = [_memory_file(data) for data in mounts.accounts()]
+        jailed = self._spec.isolation is Isolation.BUBBLEWRAP
+        self._temporary = None if jailed else tempfile.mkdtemp(prefix="zygote-")
         try:
-            words = self._bubblewrap(*files) if self._spec.isolation is Isolation.BUBBLEWRAP else []
+            words = self._bubblewrap(*files) if jailed else []
             process = subprocess.Popen(  # noqa: S603 - the words are ours
                 words + python,
-                env=mounts.environment(),
+                env=mounts.environment(self._temporary or "/tmp"),  # noqa: S108 - its own tmpfs
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -126,6 +134,7 @@ class Zygote:
                 cwd="/",
                 start_new_session=True,
             )
+            self._output = process.stdout.fileno() if process.stdout else -1
         finally:
             self._theirs.close()
             for file in files:
@@ -158,13 +167,13 @@ class Zygote:
             self._listen(None)
             raise ZygoteError(f"the sandbox did not start{self._last_words()}")
         if answer[0]["failed"]:
+            self.hopeless = True
             raise ZygoteError(f"the sandbox did not start: {answer[0]['failed']}")
         self.seconds = answer[0]["seconds"]
 
     def _listen(self, until: int | None) -> bool:
-        """Keep what it prints until another descriptor has news (True) or it has closed its output (False)."""
-        assert self._process is not None and self._process.stdout is not None  # noqa: S101 - for mypy
-        output = self._process.stdout.fileno()
+        """Keep what it prints until another descriptor has news (True) or its output ends (False)."""
+        output = self._output
         wanted = [output] if until is None else [output, until]
         while True:
             ready, _, _ = select.select(wanted, [], [])

@@ -17,7 +17,16 @@ import harness
 from harness.contracts import SandboxSpec
 from harness.errors import UserError
 
-__all__ = ["bubblewrap_arguments", "code_paths", "devices", "environment", "visible"]
+__all__ = [
+    "accounts",
+    "bubblewrap_arguments",
+    "code_paths",
+    "devices",
+    "environment",
+    "gpu_nodes",
+    "temporary_places",
+    "visible",
+]
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "timezone", "nsswitch.conf")
@@ -26,20 +35,27 @@ HARDWARE = ("/sys/devices/system",)
 GPU_NODES = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/kfd", "/dev/dri/render*")
 PLAIN_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SYS_RESOURCE")
-PASSWD = "root:x:0:0::/:/bin/sh\nfold:x:{uid}:{gid}::/tmp:/bin/sh\n"
+ACCOUNTS = "root:x:0:0::/:/bin/sh\nfold:x:{uid}:{gid}::/tmp:/bin/sh\n"
 GROUP = "root:x:0:\nfold:x:{gid}:\n"
 FOLD_GROUP = 65534
+PRELOAD_BYTES = 64 << 20
+"""What libraries may write while they are imported, before any fold."""
 CONFIGURED = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "TZ")
 """The only variables that pass from the caller's environment: which GPU, which libraries, which time zone."""
 
 
-def environment() -> dict[str, str]:
+def temporary_places(folder: str) -> dict[str, str]:
+    """Return the variables that make libraries keep their caches in a temporary folder."""
+    caches = {"MPLCONFIGDIR": "matplotlib", "XDG_CACHE_HOME": "cache", "NUMBA_CACHE_DIR": "numba"}
+    caches |= {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton", "CUDA_CACHE_PATH": "cuda"}
+    return {"HOME": folder, "TMPDIR": folder} | {key: f"{folder}/{name}" for key, name in caches.items()}
+
+
+def environment(temporary: str) -> dict[str, str]:
     """Return the whole environment of a zygote and its folds."""
-    fixed = {
+    fixed = temporary_places(temporary) | {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
-        "HOME": "/tmp",
-        "TMPDIR": "/tmp",
         "USER": "fold",
         "LOGNAME": "fold",
         "PYTHONHASHSEED": "0",
@@ -48,10 +64,6 @@ def environment() -> dict[str, str]:
         "NO_ALBUMENTATIONS_UPDATE": "1",
         "HF_HUB_OFFLINE": "1",
         "WANDB_MODE": "disabled",
-        "MPLCONFIGDIR": "/tmp/matplotlib",
-        "XDG_CACHE_HOME": "/tmp/cache",
-        "NUMBA_CACHE_DIR": "/tmp/numba",
-        "TORCHINDUCTOR_CACHE_DIR": "/tmp/inductor",
         "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     }
     threads = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "NUMBA", "RAYON", "POLARS_MAX")
@@ -61,7 +73,9 @@ def environment() -> dict[str, str]:
 
 def gpu_nodes() -> tuple[str, ...]:
     """Return the device files of the GPUs."""
-    return tuple(sorted(node for pattern in GPU_NODES for node in glob.glob(pattern) if not os.path.isdir(node)))
+    return tuple(
+        sorted(node for pattern in GPU_NODES for node in glob.glob(pattern) if not os.path.isdir(node))
+    )
 
 
 def devices() -> tuple[str, ...]:
@@ -85,7 +99,9 @@ def visible(spec: SandboxSpec) -> tuple[str, ...]:
     """
     for path in (*spec.read_only, *spec.python_path):
         if not os.path.isabs(path) or not os.path.exists(path):
-            raise UserError(f"{path!r} does not exist (or is not an absolute path): the sandbox cannot show it.")
+            raise UserError(
+                f"{path!r} does not exist (or is not an absolute path): the sandbox cannot show it."
+            )
     own = [_harness_folder(), *_python(), *(p for p in code_paths(spec) if p != _harness_root())]
     libraries = [p for p in os.environ.get("LD_LIBRARY_PATH", "").split(":") if _is_library_folder(p)]
     stores = [p for p in STORES if os.path.isdir(p) and sys.base_prefix.startswith(p)]
@@ -102,13 +118,14 @@ def bubblewrap_arguments(spec: SandboxSpec, passwd: int, group: int) -> list[str
     words += [word for name in CAPABILITIES for word in ("--cap-add", name)]
     if not root:
         words += ["--unshare-user", "--uid", str(FOLD_GROUP), "--gid", str(FOLD_GROUP)]
-    words += ["--dev", "/dev", "--proc", "/proc", "--perms", "1777", "--dir", "/tmp"]
+    words += ["--dev", "/dev", "--proc", "/proc", "--perms", "1777"]
+    words += ["--size", str(PRELOAD_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - folds get their own
     for path in SYSTEM:
         if os.path.islink(path):
             words += ["--symlink", os.readlink(path), path]
-    seen = {"/", "/dev", "/proc", "/tmp"}
+    seen = {"/", "/dev", "/proc", "/tmp"}  # noqa: S108
     for path in [p for top in visible(spec) for p in _readable_by_others(top, root=root)]:
-        words += _parents(path, seen) + ["--ro-bind", path, path]
+        words += [*_parents(path, seen), "--ro-bind", path, path]
     words += _parents("/etc/passwd", seen)
     words += [w for name in ETC for w in ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")]
     words += ["--perms", "0644", "--ro-bind-data", str(passwd), "/etc/passwd"]
@@ -120,7 +137,7 @@ def bubblewrap_arguments(spec: SandboxSpec, passwd: int, group: int) -> list[str
 def accounts() -> tuple[bytes, bytes]:
     """Return the contents of /etc/passwd and /etc/group inside."""
     numbers = {"uid": FOLD_GROUP, "gid": FOLD_GROUP}
-    return PASSWD.format(**numbers).encode(), GROUP.format(**numbers).encode()
+    return ACCOUNTS.format(**numbers).encode(), GROUP.format(**numbers).encode()
 
 
 def _harness_folder() -> str:
@@ -170,7 +187,7 @@ def _parents(path: str, seen: set[str]) -> list[str]:
 
 
 def _readable_by_others(path: str, *, root: bool) -> Sequence[str]:
-    """Return the path; what is in it where the folder itself is closed to others and root's rights are dropped.
+    """Return the path, or what is in it where it is closed to others and root's rights are dropped.
 
     Raises:
         UserError: a file that the fold's user could not read.

@@ -1,12 +1,13 @@
 """Run trusted entries around untrusted submissions, one isolated process each.
 
-    sandbox = Sandbox(SandboxSpec(detect("auto", trusted=False), read_only=(inputs,), preload=("torch",)))
-    with sandbox:
-        outcome = sandbox.run("harness.training:fit_and_predict", payload, {"mort": ((120,), "float")}, Limits())
+    spec = SandboxSpec(detect("auto", trusted=False), read_only=(inputs,), preload=("torch",))
+    with Sandbox(spec) as sandbox:
+        expected = {"mort": ((120,), "float")}
+        outcome = sandbox.run("harness.training:fit_and_predict", payload, expected, Limits())
 
-`bubblewrap` holds an entry in namespaces of its own. `reduced` (Landlock and seccomp) does not hold: the names
-of other processes, the total of what is written until the next look (once a second), unix sockets that are open
-already, and signals to the user's other processes before Linux 6.12; DataLoader workers cannot pass tensors there.
+`bubblewrap` holds an entry in namespaces of its own. `reduced` (Landlock and seccomp) does not hold: the
+names and counts of other processes, the total of what is written until the next look (once a second), and,
+before Linux 6.12, signals to the user's other processes. It allows no sockets: no DataLoader workers there.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any, Literal
 
-from harness import landlock, mounts, seccomp, wire
+from harness import landlock, seccomp, wire
 from harness.contracts import Failure, FailureKind, Isolation, Limits, Outcome, SandboxSpec
 from harness.errors import UserError
 from harness.launch import Zygote, ZygoteError
@@ -41,8 +42,8 @@ FIRST_USER, USERS = 60578, 600
 the limit on processes counts one fold only."""
 PIPE_BYTES = 1 << 20
 STRANGER = (
-    "This submission does not ship with the project and nothing here can isolate it: type 'apt install bubblewrap', "
-    "or sandbox=off if the code is your own"
+    "This submission does not ship with the project and nothing here can isolate it: "
+    "type 'apt install bubblewrap', or sandbox=off if the code is your own"
 )
 
 
@@ -128,8 +129,9 @@ class Sandbox:
     ) -> Outcome:
         """Run `entry` ("module:function", trusted) on the payload in a fold of its own.
 
-        The function gets (payload, emit) and returns the expected arrays: name -> (shape, "float" | "integer" |
-        "any"). `on_event` is called in this thread with what it emits; if it raises, the fold is killed.
+        The function gets (payload, emit) and returns the expected arrays: name -> (shape, "float" |
+        "integer" | "any"). `on_event` is called in this thread with what it emits; if it raises, the fold
+        is killed.
         """
         began = time.monotonic()
         with self._lock:
@@ -166,7 +168,7 @@ class Sandbox:
         with self._lock:
             if self._closed:
                 raise ZygoteError("the sandbox was closed")
-            if self._zygote is None or not self._zygote.alive:
+            if self._zygote is None or not (self._zygote.alive or self._zygote.hopeless):
                 self._zygote = Zygote(self.spec)
             return self._zygote
 
@@ -190,9 +192,7 @@ class Sandbox:
             pipes = _ask(zygote, {"entry": entry, "expected": listed, "rights": rights}, payload)
             stack.callback(pipes.close)
             wake = self._wake.fileno()
-            return Supervision(
-                pipes, expected, limits, self.spec.isolation, on_event, wake, scratch
-            ).run()
+            return Supervision(pipes, expected, limits, self.spec.isolation, on_event, wake, scratch).run()
 
     def _changes_user(self) -> bool:
         return os.geteuid() == 0 and self.spec.isolation is not Isolation.NONE
@@ -239,7 +239,8 @@ def _rights(limits: Limits, user: int | None, scratch: str | None) -> dict[str, 
 
 def _ask(zygote: Zygote, request: Mapping[str, Any], payload: bytes) -> FoldPipes:
     """Make the pipes, hand the fold its ends, and return ours."""
-    ours, theirs = [], []
+    ours: list[int] = []
+    theirs: list[int] = []
     try:
         for _ in range(3):
             reading, writing = os.pipe()
@@ -257,7 +258,7 @@ def _ask(zygote: Zygote, request: Mapping[str, Any], payload: bytes) -> FoldPipe
     finally:
         for descriptor in theirs:
             os.close(descriptor)
-    return FoldPipes(*ours, status)
+    return FoldPipes(ours[0], ours[1], ours[2], status)
 
 
 def _widen(pipe: int) -> None:
@@ -289,12 +290,12 @@ def _payload_file(payload: bytes) -> int:
 
 def _remove(folder: str) -> None:
     """Remove a folder that a submission filled: any depth, any mode, without following links."""
-    with suppress(OSError):
+    with suppress(OSError, RecursionError):
         shutil.rmtree(folder)
         return
     for words in (["chmod", "-R", "u+rwX", folder], ["rm", "-rf", folder]):
         with suppress(OSError):
-            subprocess.run(words, check=False, capture_output=True)  # noqa: S603, S607
+            subprocess.run(words, check=False, capture_output=True)  # noqa: S603
 
 
 def _not_run(reason: str, began: float) -> Outcome:

@@ -1,4 +1,4 @@
-"""How much a tree of processes uses, seen from outside, and how to end it. Linux only; elsewhere it sees nothing.
+"""How much a tree of processes uses, seen from outside, and how to end it; sees nothing but on Linux.
 
 Orphans of a fold become children of its first process (pid 1 of its namespace, or a subreaper), so the tree
 below that process holds everything the fold started, daemons included.
@@ -10,23 +10,12 @@ import os
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 
-__all__ = ["Usage", "descendants", "end_tree", "folder_bytes", "kernel_kills", "usage"]
+__all__ = ["descendants", "end_tree", "folder_bytes", "kernel_kills", "memory"]
 
 KIB = 1024
 MOST_ENTRIES = 200_000
 ROUNDS, PAUSE_SECONDS = 400, 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Of a tree at one moment."""
-
-    memory_bytes: int
-    """Proportional set size: pages shared with others count in part."""
-    tasks: int
-    """Processes and threads."""
 
 
 def children(pid: int) -> tuple[list[int], int]:
@@ -53,12 +42,6 @@ def descendants(root: int) -> tuple[list[int], int]:
     return pids, tasks
 
 
-def usage(root: int) -> Usage:
-    """Return what the tree below a process uses."""
-    pids, tasks = descendants(root)
-    return Usage(sum(map(memory, pids)), tasks)
-
-
 def memory(pid: int) -> int:
     """Return a process's Pss in bytes; its own pages where Pss may not be read, 0 once it is gone."""
     with suppress(OSError), open(f"/proc/{pid}/smaps_rollup", "rb") as file:
@@ -80,6 +63,7 @@ def end_tree(root: int, *, and_root: bool = False) -> bool:
 
     Each round first stops and then kills, so that a fork bomb cannot outrun it.
     """
+    below: list[int] = []
     for _ in range(ROUNDS):
         below = [pid for pid in descendants(root)[0][1:] if _is_alive(pid)]
         for number in (signal.SIGSTOP, signal.SIGKILL):

@@ -30,7 +30,9 @@ Expected = Mapping[str, tuple[tuple[int, ...], str]]
 ARRAYS, FAILURE = b"A", b"F"
 MAGIC = b"\x93NUMPY\x01\x00"
 LONGEST_HEADER, LONGEST_FAILURE, LONGEST_REASON = 2000, 16384, 1000
-HEADER = re.compile(rb"\{'descr': '([<|][biuf][1248])', 'fortran_order': False, 'shape': \(([0-9, ]*)\), \} *\n")
+HEADER = re.compile(
+    rb"\{'descr': '([<|][biuf][1248])', 'fortran_order': False, 'shape': \(([0-9, ]*)\), \} *\n"
+)
 FLOATS = ("<f2", "<f4", "<f8")
 INTEGERS = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8")
 GROUPS = {"float": FLOATS, "integer": INTEGERS, "any": FLOATS + INTEGERS}
@@ -94,7 +96,8 @@ def write_arrays(descriptor: int, arrays: Mapping[str, Any], expected: Expected)
     """
     missing, extra = expected.keys() - arrays.keys(), arrays.keys() - expected.keys()
     if missing or extra:
-        raise Refused(f"keys missing: {sorted(missing)}, unknown: {sorted(map(str, extra))}")
+        found = f"missing: {sorted(missing)}, unknown: {sorted(map(str, extra))}"
+        raise Refused(f"the keys {list(expected)} are expected ({found})")
     if not expected:
         _write(descriptor, ARRAYS)
         return

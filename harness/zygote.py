@@ -17,6 +17,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from harness import watchdog, wire
+from harness import mounts, watchdog, wire
 from harness.contracts import Failure, FailureKind, Isolation
 from harness.jail import FOLD_NAMESPACES, Rights, confine_in_place, enter_namespaces, give_up_rights
 
@@ -193,6 +194,7 @@ def _end_descendants(child: int) -> None:
 def _first(rights: Rights, request: Mapping[str, Any], pipes: Pipes, status: socket.socket) -> NoReturn:
     """Confine this process; with namespaces it then is their init and the worker a fork of it."""
     os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         if rights.isolation is Isolation.BUBBLEWRAP:
             enter_namespaces(rights)
@@ -211,8 +213,8 @@ def _first(rights: Rights, request: Mapping[str, Any], pipes: Pipes, status: soc
 def _in_place(rights: Rights) -> None:
     """Confine without namespaces; `none` only lowers the limit on core files."""
     os.chdir(rights.scratch)
-    folders = {"HOME", "TMPDIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"}
-    os.environ.update(dict.fromkeys(folders, rights.scratch))
+    os.environ.update(mounts.temporary_places(rights.scratch))
+    tempfile.tempdir = None  # libraries may have asked for it already
     if rights.isolation is Isolation.REDUCED:
         confine_in_place(rights)
     else:
@@ -254,17 +256,20 @@ def _work(request: Mapping[str, Any], pipes: Pipes) -> NoReturn:
         os.dup2(pipes.log, standard)
     _keep_only({0, 1, 2, pipes.payload, pipes.result, pipes.events})
     expected = {name: (tuple(shape), group) for name, shape, group in request["expected"]}
-    failed = 1
+    failed, worker = 1, os.getpid()
     try:
         with open(pipes.payload, "rb") as file:
             payload = file.read()
         module, _, function = request["entry"].partition(":")
         entry = getattr(importlib.import_module(module), function)
-        wire.write_arrays(pipes.result, entry(payload, _emitter(pipes.events)), expected)
-        failed = 0
+        arrays = entry(payload, _emitter(pipes.events))
+        if os.getpid() == worker:  # a forked child that comes back here has no say
+            wire.write_arrays(pipes.result, arrays, expected)
+            failed = 0
     except BaseException as error:
         with suppress(BaseException):
-            wire.write_failure(pipes.result, _describe(error))
+            if os.getpid() == worker:
+                wire.write_failure(pipes.result, _describe(error))
             traceback.print_exc()
     with suppress(BaseException):
         sys.stdout.flush()
@@ -295,7 +300,7 @@ def _describe(error: BaseException) -> Failure:
 
 
 def _kind(error: BaseException) -> FailureKind:
-    """Tell want of memory, processes or disk from an ordinary error, looking through what it was raised from."""
+    """Tell want of memory, processes or disk from an ordinary error, also where one caused the other."""
     seen: BaseException | None = error
     while seen is not None:
         kind = _own_kind(seen)
