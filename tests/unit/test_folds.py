@@ -124,13 +124,16 @@ class Files:
         self.digests = {case.files[0]: case.id for case in self.cases}
         self.labels = rng.permutation(np.repeat([0, 1], 12)).astype(np.uint8)
         heldout = np.arange(24).reshape(4, 6)
+        self.test_truth: dict[str, Any] | None = None
         self.folds = [Fold(k, np.setdiff1d(np.arange(24), rows), rows) for k, rows in enumerate(heldout)]
 
     def audit(self) -> None:
         """Audit what the attributes hold now."""
         truth = {"label": self.labels, "places": np.column_stack([1 - self.labels[::-1]] * 2)}
         development = CaseSet(tuple(self.cases[:24]), truth)
-        audit(Dataset(development, CaseSet(tuple(self.cases[24:]), None)), self.folds, self.digests)
+        audit(
+            Dataset(development, CaseSet(tuple(self.cases[24:]), self.test_truth)), self.folds, self.digests
+        )
 
 
 @pytest.fixture
@@ -190,6 +193,14 @@ def test_labels_that_the_file_size_gives_away_are_named(files: Files) -> None:
     for case, label in zip(files.cases, files.labels, strict=False):
         case.files[0].write_bytes(bytes(100 + 50 * int(label)))
     with pytest.raises(UserError, match="the size of the files gives away label"):
+        files.audit()
+
+
+def test_test_labels_in_order_are_named(files: Files) -> None:
+    """The truth of the test set is looked at too."""
+    files.cases += [Case(f"{i}", f"p{i}", files.cases[-1].files) for i in range(30, 36)]
+    files.test_truth = {"label": np.repeat([0, 1], 6)}
+    with pytest.raises(UserError, match="the order of the cases gives away label in the test set"):
         files.audit()
 
 

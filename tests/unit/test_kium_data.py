@@ -380,6 +380,31 @@ def test_a_truncated_image_is_refused_by_name(tmp_path: Path, share: float) -> N
         data.decode(case, {})
 
 
+def test_a_thumbnail_does_not_hide_a_truncation(tmp_path: Path) -> None:
+    """An end marker inside the header, as a preview image has, is not the end of the image."""
+    case = case_of(tmp_path, np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8))
+    content = case.files[0].read_bytes()
+    preview = b"\xff\xe1\x00\x0aExif\x00\x00\xff\xd9"
+    case.files[0].write_bytes(content[:2] + preview + content[2:])
+    assert data.decode(case, {"size": 64})["views"].shape == (1, 64, 64)
+    case.files[0].write_bytes(content[:2] + preview + content[2:-100])
+    with pytest.raises(UserError, match="not a whole JPEG"):
+        data.decode(case, {})
+
+
+def test_a_rotation_mark_is_not_followed(tmp_path: Path) -> None:
+    """The pixels are those stored: an orientation in the header does not turn the view."""
+    image = np.tile(np.arange(0, 240, 15, dtype=np.uint8), (16, 1))
+    case = case_of(tmp_path, image)
+    before = data.decode(case, {"size": 16})["views"]
+    content = case.files[0].read_bytes()
+    tiff = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+    exif = b"\xff\xe1" + (2 + 6 + len(tiff)).to_bytes(2, "big") + b"Exif\x00\x00" + tiff
+    case.files[0].write_bytes(content[:2] + exif + content[2:])
+    assert not (cv2.imread(str(case.files[0]), cv2.IMREAD_GRAYSCALE) == before[0]).all()
+    assert (data.decode(case, {"size": 16})["views"] == before).all()
+
+
 def test_a_progressive_image_is_read(tmp_path: Path) -> None:
     """A file of several scans is whole if it ends after the last."""
     image = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)

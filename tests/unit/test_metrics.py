@@ -268,3 +268,12 @@ def test_every_metric_file_declares_itself() -> None:
             (truth, decisions) if metric.compute is auroc_macro.compute else (truth[:, 0], decisions[:, 0])
         )
         assert metric.low <= metric.compute(*columns) <= metric.high
+
+
+def test_a_specificity_that_is_just_reached_counts() -> None:
+    """One alarm among ten negatives is 90 %, and among twenty 95 %, exactly."""
+    for module, negatives in ((sensitivity_at_specificity_90, 10), (sensitivity_at_specificity_95, 20)):
+        truth = np.array([1, 1] + [0] * negatives)
+        scores = np.array([0.9, 0.5, 0.7] + [0.1] * (negatives - 1))
+        assert module.compute(truth, scores) == 1.0
+        assert module.compute(truth[:-1], scores[:-1]) == 0.5
