@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 import typer.core
 
 from harness.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from harness.config import Place
+    from harness.records import Half, RunRecord
+    from leaderboard.card import Card
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -75,9 +80,7 @@ def score(words: Words = None) -> None:
     given = words or []
     config = parse_words(ScoreConfig, given)
     if config.truth is not None and config.data is None and config.run is None:
-        from leaderboard.terminal import print_half
-
-        print_half(score_against_file(config))
+        _print_half(score_against_file(config))
         return
     _show(score_verb(config, given), config)
 
@@ -88,8 +91,6 @@ def leaderboard(words: Words = None) -> None:
 
     Words: challenge=NAME runs=PATH site=PATH
     """
-    from leaderboard.terminal import print_boards
-
     from harness.config import LeaderboardConfig, parse_words
 
     config = parse_words(LeaderboardConfig, words or [])
@@ -152,26 +153,50 @@ def doctor() -> None:
             print(f"     {found.advice}")
 
 
-def _cards() -> Any:  # noqa: ANN401  the leaderboard's own type
+def _cards() -> dict[str, Card]:
     from harness import catalog
     from leaderboard.card import card_of
 
-    return {
-        name: card_of(name, catalog.challenge(name).card.model_dump()) for name in catalog.names("challenges")
-    }
+    found = {name: catalog.challenge(name).card.model_dump() for name in catalog.names("challenges")}
+    return {name: card_of(name, card) for name, card in found.items()}
 
 
-def _build(config: Any) -> None:  # noqa: ANN401  any verb's configuration with places
+def _print_boards(config: Place, challenge: str, fingerprint: str | None = None) -> None:
+    """Print a challenge's boards, or the one of this data."""
+    from rich.console import Console
+
+    from harness.records import load_all
+    from leaderboard.standings import boards, standings
+    from leaderboard.terminal import render
+
+    card = _cards()[challenge]
+    found = boards(load_all(config.runs, challenge))
+    console = Console()
+    if not found:
+        console.print(render(standings([], card)))
+    for board in found:
+        if fingerprint in (None, board.fingerprint):
+            console.print(render(standings(board.records, card)))
+
+
+def _print_half(half: Half) -> None:
+    for key, interval in half.metrics.items():
+        value = "undefined" if interval.value is None else repr(interval.value)
+        within = "" if interval.low is None else f"  [{interval.low:.4f}, {interval.high:.4f}]"
+        print(f"{key:28} {value}{within}")
+    for key, number in (half.positional or {}).items():
+        print(f"{key:28} {number!r}  by row position, as the organiser's script")
+
+
+def _build(config: Place) -> None:
     from leaderboard.site import build
 
     page = build(config.runs, config.site, _cards())
     print(f"Leaderboard: {page.resolve().as_uri()}")
 
 
-def _show(record: Any, config: Any) -> None:  # noqa: ANN401  imported where used
-    from leaderboard.terminal import print_board_of
-
-    print_board_of(config.runs, _cards(), record)
+def _show(record: RunRecord, config: Place) -> None:
+    _print_boards(config, record.challenge.name, record.data.fingerprint)
     _build(config)
 
 

@@ -113,7 +113,8 @@ def settle(
         progress.done(index, f"done in {outcome.seconds:.1f} s")
     elif outcome.failure.kind is FailureKind.SANDBOX:
         raise UserError(
-            f"Fold {index} could not be started: {outcome.failure.reason}. Finished folds are kept. Type: harness doctor"
+            f"Fold {index} could not be started: {outcome.failure.reason}. What is done is kept. "
+            "Type: harness doctor"
         )
     else:
         failures[index] = (outcome.failure, outcome.log)
