@@ -91,10 +91,13 @@ def leaderboard(words: Words = None) -> None:
 
     Words: challenge=NAME runs=PATH site=PATH
     """
+    from harness import catalog
     from harness.config import LeaderboardConfig, parse_words
 
     config = parse_words(LeaderboardConfig, words or [])
-    print_boards(config.runs, _cards(), config.challenge)
+    chosen = catalog.names("challenges") if config.challenge is None else (config.challenge,)
+    for name in chosen:
+        _print_boards(config, catalog.challenge(name).name)
     _build(config)
 
 
