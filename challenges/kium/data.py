@@ -184,7 +184,7 @@ def _grey(path: Path) -> NDArray[np.uint8]:
     import cv2
 
     data = path.read_bytes() if path.is_file() else b""
-    # The decoder paints what a truncated file lacks in grey without a word: no end after the last scan.
+    # OpenCV 4 paints what a truncated file lacks in grey without a word: no end after the last scan.
     whole = data.rfind(JPEG_END) > data.rfind(JPEG_SCAN) >= 0
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if whole else None

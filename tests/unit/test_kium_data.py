@@ -323,6 +323,12 @@ def test_a_truth_of_other_patients_is_refused(root: Path, ids: tuple[str, ...], 
     assert f"- {problem}" in problems(root)
 
 
+def test_a_truth_that_contradicts_itself_is_refused(root: Path) -> None:
+    """The test truth, too, has an Aneurysm exactly where it has a location."""
+    write_table(root / "groundtruth.csv", [["1003", "0", *row("1003")[2:]], row("1009")])
+    assert "- line 2: Index 1003 has Aneurysm 0 but 1 locations" in problems(root)
+
+
 # ------------------------------------------------------------------------------------------- decode
 def case_of(folder: Path, *images: np.ndarray) -> Case:
     """Return a case whose views are these images, stored almost without loss."""
@@ -356,10 +362,10 @@ def test_an_image_is_padded_not_stretched(tmp_path: Path) -> None:
 
 
 def test_shrinking_keeps_the_mean(tmp_path: Path) -> None:
-    """A pixel is the mean of what it covers: a fine checkerboard becomes its mean, not a pattern."""
-    board = np.kron(np.indices((64, 64)).sum(axis=0) % 2, np.ones((2, 2))).astype(np.uint8) * 200
-    view = data.decode(case_of(tmp_path, board), {"size": 32})["views"][0]
-    assert np.abs(view.astype(int) - 100).max() <= 4
+    """A pixel is the mean of what it covers: every fourth column light is a quarter of the light."""
+    stripes = np.tile((np.arange(128) % 4 == 0).astype(np.uint8) * 200, (128, 1))
+    view = data.decode(case_of(tmp_path, stripes), {"size": 32})["views"][0]
+    assert np.abs(view.astype(int) - 50).max() <= 4
 
 
 def test_a_small_image_is_enlarged(tmp_path: Path) -> None:
