@@ -29,7 +29,7 @@ ISOLATION = {
     "machine's process table.",
     "none": "Not isolated: an entry that ships with the project, or one its own team ran.",
 }
-NO_CODE = "A file or a constant answer: no code of the entry ran."
+NO_CODE = "No code of the entry ran."
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def isolation_of(standing: Standings) -> tuple[tuple[str, str], ...]:
     """Return the explanation of every isolation that the board shows."""
     shown = {row.record.isolation for row in standing.rows if row.record.entry.route == "code"}
     words = [(name, text) for name, text in ISOLATION.items() if name in shown]
-    return (*words, ("–", NO_CODE))
+    return (*words, ("file or reference", NO_CODE))
 
 
 def published_of(item: Published, card: Card) -> PublishedView:
