@@ -67,7 +67,7 @@ def parse(text: str, name: str, *, probabilities: bool = False) -> Table:
     try:
         rows = list(_numbered(text))
     except csv.Error as error:
-        refuse(f"{name} is not a CSV file", [str(error)])
+        raise UserError(f"{name} is not a CSV file: {error}.") from None
     refuse(f"{name} has a wrong header", _header_problems(rows[0][1] if rows else []))
     problems: list[str] = []
     for line, row in rows[1:]:
