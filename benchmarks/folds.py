@@ -2,9 +2,9 @@
 
 uv run python benchmarks/folds.py [--folds 10] [--rounds 1]
 
-Both train the K-ium baseline on the same folds of the same phantom patients, one at a time and with one torch
-thread, and predict the same cases. The imports that both pay once (torch, Lightning, timm, monai) are left out
-on both sides; the sandbox's start is shown apart.
+Both train the K-ium baseline on the same folds of the same phantom patients, one at a time, with one torch
+thread, and predict the same cases. The imports that both pay once (torch, Lightning, timm, monai) are left
+out on both sides; the sandbox's start is shown apart.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
 
 from harness import catalog
 from harness.config import RunConfig, parse_words
-from harness.contracts import FoldJob
+from harness.contracts import FoldJob, Limits, SandboxSpec
 from harness.plan import Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
 from harness.run import run_fold
 from harness.sandbox import shared_sandbox
 
 
-def planned(folder: Path, folds: int) -> tuple[Plan, Any, dict[int, FoldJob]]:
+def planned(folder: Path, folds: int) -> tuple[Plan, SandboxSpec, dict[int, FoldJob]]:
     """Return the plan, the sandbox's specification and the jobs."""
     words = ["challenge=kium", f"store={folder}", f"folds={folds}", "jobs=1"]
     plan = make_plan(parse_words(RunConfig, words), words)
@@ -39,7 +38,7 @@ def planned(folder: Path, folds: int) -> tuple[Plan, Any, dict[int, FoldJob]]:
     return plan, spec, fold_jobs(plan, store, range(folds))
 
 
-def isolated(plan: Plan, spec: Any, jobs: dict[int, FoldJob]) -> list[float]:
+def isolated(plan: Plan, spec: SandboxSpec, jobs: dict[int, FoldJob]) -> list[float]:
     """Return the seconds of each isolated fold, start and transfer included."""
     n_test = len(plan.source.dataset.test.cases)
     seconds = []
@@ -64,10 +63,8 @@ def plain(jobs: dict[int, FoldJob]) -> list[float]:
     return seconds
 
 
-def empty_fold_cost(spec: Any, rounds: int = 10) -> float:
+def empty_fold_cost(spec: SandboxSpec, rounds: int = 10) -> float:
     """Return the median seconds of a fold that does nothing, after the first."""
-    from harness.contracts import Limits
-
     box = shared_sandbox(spec)
     seconds = []
     for _ in range(rounds + 1):
@@ -88,9 +85,8 @@ def main() -> None:
         plan, spec, jobs = planned(Path(folder), options.folds)
         began = time.perf_counter()
         empty_fold_cost(spec, 1)
-        print(
-            f"isolation {plan.isolation.value}; sandbox start with libraries preloaded {time.perf_counter() - began:.2f} s"
-        )
+        started = time.perf_counter() - began
+        print(f"isolation {plan.isolation.value}; sandbox start, libraries preloaded: {started:.2f} s")
         print(f"a fold that does nothing: {empty_fold_cost(spec):.3f} s (median of 10)")
         began = time.perf_counter()
         import harness.training  # noqa: F401  the plain process pays this once, as the sandbox does
@@ -99,9 +95,8 @@ def main() -> None:
         for _ in range(options.rounds):
             pairs = [(isolated(plan, spec, {k: j})[0], plain({k: j})[0]) for k, j in jobs.items()]
             ours, theirs = (sum(side) for side in zip(*pairs, strict=True))
-            print(
-                f"{options.folds} folds: isolated {ours:.1f} s, plain {theirs:.1f} s, ratio {ours / theirs:.3f}"
-            )
+            ratio = f"ratio {ours / theirs:.3f}"
+            print(f"{options.folds} folds: isolated {ours:.1f} s, plain {theirs:.1f} s, {ratio}")
         shared_sandbox(spec).close()
 
 

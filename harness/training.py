@@ -18,7 +18,8 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
 from harness.catalog import join_namespaces
-from harness.contracts import ArraySpec, FailureKind, FoldJob
+from harness.contracts import ArraySpec, FoldJob
+from harness.wire import Refused
 
 if TYPE_CHECKING:
     from harness.contracts import Array
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["CaseDataset", "ContractError", "FoldData", "fit_and_predict", "load_model"]
 
 
-class ContractError(Exception):
+class ContractError(Refused):
     """The model broke the submission contract; the message says where and how."""
-
-    failure_kind = FailureKind.PREDICTIONS
 
 
 class CaseDataset(Dataset[dict[str, torch.Tensor]]):
