@@ -79,7 +79,9 @@ def _bubblewrap_advice() -> str:
     if _number(MOST_USERNS) == 0:
         return "sudo sysctl user.max_user_namespaces=15000"
     if os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"):
-        return "start the container with --cap-add SYS_ADMIN --security-opt seccomp=unconfined, or --privileged"
+        return (
+            "start the container with --cap-add SYS_ADMIN --security-opt seccomp=unconfined, or --privileged"
+        )
     return "run as an ordinary user outside a container"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from harness import mounts, wire
 from harness.contracts import Isolation, SandboxSpec
 
-__all__ = ["Zygote", "ZygoteError"]
+__all__ = ["Zygote", "ZygoteError", "ZygoteGone"]
 
 LONGEST_COMPLAINT = 65536
 START_SECONDS = 900.0
@@ -27,6 +27,10 @@ START = "import sys; sys.path.insert(0, sys.argv[1]); from harness.zygote import
 
 class ZygoteError(Exception):
     """The sandbox could not be started, or ended; the text says why in one sentence."""
+
+
+class ZygoteGone(ZygoteError):  # noqa: N818 - a state, dealt with by starting another
+    """It was there and has ended before it took the fold: another one may take it."""
 
 
 class Zygote:
@@ -46,6 +50,7 @@ class Zygote:
         self._output = -1
         self._complaint = bytearray()
         self._reason = ""
+        self._was_ready = False
         self._temporary: str | None = None
         self._closed = False
         self.hopeless = False
@@ -64,24 +69,24 @@ class Zygote:
         """Wait until folds can be asked for.
 
         Raises:
-            ZygoteError: it could not start, or ended since.
+            ZygoteError: it could not start; ZygoteGone if it ended since.
         """
         if not self._ready.wait(START_SECONDS):
             raise ZygoteError(f"the sandbox was not ready within {START_SECONDS:.0f} s")
         if self._reason:
-            raise ZygoteError(self._reason)
+            raise (ZygoteGone if self._was_ready else ZygoteError)(self._reason)
 
     def ask(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         """Ask for one fold, which gets copies of the descriptors.
 
         Raises:
-            ZygoteError: it has ended.
+            ZygoteGone: it has ended.
         """
         try:
             with self._sending:
                 wire.send(self._control, request, descriptors)
         except OSError as error:
-            raise ZygoteError(self._reason or f"the sandbox has ended ({error})") from error
+            raise ZygoteGone(self._reason or f"the sandbox has ended ({error})") from error
 
     def close(self) -> None:
         """Kill it with every fold in it."""
@@ -158,11 +163,13 @@ class Zygote:
             "has_gpu": bool(mounts.gpu_nodes()),
             "parent": os.getpid() if in_place else None,
         }
-        with suppress(BrokenPipeError):  # what it complained about says more
+        with suppress(ConnectionError):  # what it complained about says more
             wire.send(self._control, config)
         if not self._listen(self._control.fileno()):
             raise ZygoteError(f"the sandbox did not start{self._last_words()}")
-        answer = wire.receive(self._control)
+        answer = None
+        with suppress(ConnectionError):
+            answer = wire.receive(self._control)
         if answer is None:
             self._listen(None)
             raise ZygoteError(f"the sandbox did not start{self._last_words()}")
@@ -170,6 +177,7 @@ class Zygote:
             self.hopeless = True
             raise ZygoteError(f"the sandbox did not start: {answer[0]['failed']}")
         self.seconds = answer[0]["seconds"]
+        self._was_ready = True
 
     def _listen(self, until: int | None) -> bool:
         """Keep what it prints until another descriptor has news (True) or its output ends (False)."""

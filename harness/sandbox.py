@@ -31,7 +31,7 @@ from typing import Any, Literal
 from harness import landlock, seccomp, wire
 from harness.contracts import Failure, FailureKind, Isolation, Limits, Outcome, SandboxSpec
 from harness.errors import UserError
-from harness.launch import Zygote, ZygoteError
+from harness.launch import Zygote, ZygoteError, ZygoteGone
 from harness.supervise import Closed, FoldPipes, Supervision
 
 __all__ = ["Sandbox", "detect", "shared_sandbox", "why_not"]
@@ -180,7 +180,26 @@ class Sandbox:
         limits: Limits,
         on_event: Callable[[dict[str, Any]], None] | None,
     ) -> Outcome:
-        zygote = self._ready_or_new()
+        """Run on the zygote; once more on a new one, if it ended before it took the fold."""
+        for last in (False, True):
+            zygote = self._ready_or_new()
+            try:
+                return self._run_on(zygote, entry, payload, expected, limits, on_event)
+            except ZygoteGone:
+                zygote.close()
+                if last:
+                    raise
+        raise AssertionError
+
+    def _run_on(
+        self,
+        zygote: Zygote,
+        entry: str,
+        payload: bytes,
+        expected: wire.Expected,
+        limits: Limits,
+        on_event: Callable[[dict[str, Any]], None] | None,
+    ) -> Outcome:
         zygote.wait()
         with ExitStack() as stack:
             scratch = self._scratch(stack)

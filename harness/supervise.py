@@ -15,6 +15,7 @@ from typing import Any
 
 from harness import watchdog, wire
 from harness.contracts import Failure, FailureKind, Isolation, Limits, Outcome
+from harness.launch import ZygoteGone
 
 __all__ = ["Closed", "FoldPipes", "Supervision"]
 
@@ -108,6 +109,7 @@ class Supervision:
 
         Raises:
             Closed: the sandbox was closed.
+            ZygoteGone: the fold never started.
         """
         self.reader = wire.ArrayReader(self.expected)
         self._next_scan = self.started + FIRST_SCAN_SECONDS
@@ -289,6 +291,8 @@ class Supervision:
             return self.reader.failure
         if self.reader.arrays is not None:
             return None
+        if self.code is None and not self.process.pid:
+            raise ZygoteGone("the sandbox ended before it took the fold")
         if self.code is None:
             return Failure(FailureKind.SANDBOX, "the sandbox ended while the fold ran")
         number = self.code - 128 if self.code > 128 else -self.code

@@ -323,8 +323,14 @@ def _own_kind(error: BaseException) -> FailureKind:
 
 def _place(error: BaseException) -> str:
     """Return " (model.py:12)", the innermost line that is not a library's or the harness's."""
-    own = os.path.dirname(os.path.abspath(__file__))
-    trusted = (sys.prefix, sys.base_prefix, own, "<frozen")
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if not frame.filename.startswith(trusted)] or list(frames)
+    theirs = [frame for frame in frames if not _is_library(frame.filename)] or list(frames)
     return f" ({os.path.basename(theirs[-1].filename)}:{theirs[-1].lineno})" if theirs else ""
+
+
+def _is_library(path: str) -> bool:
+    """Tell libraries and the harness from a submission, which may itself be an installed one."""
+    own = os.path.dirname(os.path.abspath(__file__))
+    installed = path.startswith((sys.prefix, sys.base_prefix, own, "<frozen"))
+    packages = "/site-packages/" in path or "/dist-packages/" in path
+    return (installed or packages) and "/submissions/" not in path
