@@ -1,4 +1,4 @@
-"""A scorer's panel to tables, curves and notes; what is of no known shape is shown as JSON.
+"""A scorer's panel to tables, curves and notes, by the kind that each part names.
 
 {"kind": "table", "title", "columns": [...], "rows": [[...], ...]}
 {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
@@ -63,7 +63,7 @@ class PanelPair:
 
 def panel_pairs(cv: Half | None, test: Half | None) -> tuple[PanelPair, ...]:
     """Join the panels of both halves by name, in the scorer's order."""
-    halves = [{} if half is None else dict(half.panel) for half in (cv, test)]
+    halves = [{} if half is None else _gathered(half.panel) for half in (cv, test)]
     names = dict.fromkeys([*halves[0], *halves[1]])
     found = []
     for name in names:
@@ -106,7 +106,30 @@ def _view(name: str, panel: object) -> PanelView:
     return PanelView("json", _title(name), text=clean_block(text))
 
 
+def _gathered(panel: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the panel with its single numbers and words in one table, which comes first."""
+    single = [(name, value) for name, value in panel.items() if isinstance(value, int | float | str | None)]
+    rest = {name: value for name, value in panel.items() if (name, value) not in single and value != []}
+    if not single:
+        return rest
+    rows = [[clean(name, 80).replace("_", " "), value] for name, value in single]
+    return {"in numbers": {"kind": "table", "columns": ["", "value"], "rows": rows}, **rest}
+
+
+def _shaped(name: str, panel: Sequence[Any]) -> PanelView | None:
+    """Return a list of records as a table and a list of sentences as a note."""
+    if all(isinstance(item, str) for item in panel):
+        return PanelView("note", _title(name), text=clean(" ".join(panel)))
+    if all(isinstance(item, Mapping) for item in panel):
+        fields = list(dict.fromkeys(field for item in panel for field in item))
+        rows = [[item.get(field, "") for field in fields] for item in panel]
+        return _table(_title(name), [field.replace("_", " ") for field in fields], rows)
+    return None
+
+
 def _known(name: str, panel: Any) -> PanelView | None:  # noqa: ANN401  a panel is dynamic
+    if isinstance(panel, list) and panel:
+        return _shaped(name, panel)
     kind = panel.get("kind") if isinstance(panel, Mapping) else None
     if kind == "table":
         return _table(_title(panel.get("title") or name), panel["columns"], panel["rows"])

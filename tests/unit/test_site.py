@@ -458,9 +458,11 @@ def view_of(panel: object) -> PanelView:
         {"kind": "curve", "series": [{"x": [1, 2], "y": [1]}]},
         {"kind": "curve", "series": None},
         {"kind": "note"},
+        {"kind": ["table"]},
+        {"kind": "table", "columns": 3, "rows": 4},
         [1, 2],
-        None,
-        "text",
+        [[0, 0], [1, 1]],
+        {},
     ],
 )
 def test_a_malformed_panel_is_shown_as_it_is(panel: object) -> None:
@@ -469,6 +471,30 @@ def test_a_malformed_panel_is_shown_as_it_is(panel: object) -> None:
     assert view.kind == "json"
     assert json.loads(view.text) == panel
     assert view.title == "Some panel"
+
+
+def test_a_panel_without_a_kind_is_shown_by_its_shape() -> None:
+    """Records are a table, sentences a note, single numbers one table in front; an empty list is nothing."""
+    panel = {
+        "n": 50,
+        "rows": [{"a": 1, "b_c": None}, {"a": 2}],
+        "notes": ["One.", "Two."],
+        "share": 0.5,
+        "no": [],
+    }
+    views = [pair.cv for pair in panel_pairs(Half(1, 1, {}, panel), None)]
+    assert [(view.kind, view.title) for view in views if view] == [
+        ("table", "In numbers"),
+        ("table", "Rows"),
+        ("note", "Notes"),
+    ]
+    numbers, records, notes = (view for view in views if view)
+    assert [[cell.text for cell in row] for row in numbers.rows] == [["n", "50"], ["share", "0.500"]]
+    assert (records.columns, [[cell.text for cell in row] for row in records.rows]) == (
+        ("a", "b c"),
+        [["1", "–"], ["2", ""]],
+    )
+    assert notes.text == "One. Two."
 
 
 def test_a_curve_leaves_out_undefined_points() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness.records import Half, RunRecord
 from leaderboard.card import Card, card_of
-from leaderboard.standings import Standings, boards, fold_spread, standings
+from leaderboard.standings import Standings, boards, fold_spread, scored, standings
 from tests.leaderboard_fakes import (
     card,
     cell,
@@ -221,6 +221,15 @@ def test_references_are_unranked_and_say_where_they_would_stand() -> None:
         ("constant", 2),
         ("prevalence", 2),
     ]
+
+
+def test_the_value_of_an_incomplete_half_is_not_shown() -> None:
+    """A metric over some of the cases is no value: not as a rank, not in a cell."""
+    run = partial(record("a", 0.9))
+    assert run.test is not None
+    assert run.test.metrics["auroc_aneurysm"].value == 0.9
+    assert scored(run.test, "auroc_aneurysm") is None
+    assert scored(record("a", 0.9).test, "auroc_aneurysm") == 0.9
 
 
 def test_the_shift_compares_ranks_among_entries_that_have_both() -> None:
