@@ -18,6 +18,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from harness.errors import UserError
 from harness.records import RunRecord, load_all, write_atomic
 from leaderboard.card import Card
 from leaderboard.entry import EntryView, entry_view, shared_decimals
@@ -43,10 +44,10 @@ def build(
     any more are removed, and no file that another program put there. Builds wait for each other.
 
     Raises:
-        UserError: if a record cannot be read.
+        UserError: if a record cannot be read or lies in another challenge's folder.
         KeyError: if `only` is no challenge.
     """
-    records = {name: load(runs, name) for name in sorted(challenges)}
+    records = {name: _checked(runs, name, load) for name in sorted(challenges)}
     renewed = sorted(challenges) if only is None else [challenges[only].name]
     site.mkdir(parents=True, exist_ok=True)
     with _locked(site / LOCK):
@@ -61,6 +62,17 @@ def build(
         _forget(site, before - written)
         _list(site, written)
     return site / "index.html"
+
+
+def _checked(runs: Path, name: str, load: Loader) -> tuple[RunRecord, ...]:
+    records = load(runs, name)
+    for record in records:
+        if record.challenge.name != name:
+            raise UserError(
+                f"Run {record.run_id!r} in {runs / name} answers challenge {record.challenge.name!r}. "
+                f"Move its folder to {runs / record.challenge.name}."
+            )
+    return records
 
 
 def files_of(

@@ -103,7 +103,7 @@ def decimals_for(half_widths: Iterable[float], n: int, most: int) -> int:
     """
     known = sorted(width for width in half_widths if math.isfinite(width) and width > 0)
     width = known[len(known) // 2] if known else 0.98 / math.sqrt(max(n, 1))
-    return max(0, min(most, math.ceil(-math.log10(width)) + 1))
+    return max(0, min(most, round(1 - math.log10(width))))
 
 
 def duration(seconds: float) -> str:

@@ -204,6 +204,15 @@ def test_a_broken_record_is_a_user_error(tmp_path: Path) -> None:
         build(runs, tmp_path / "site", {"kium": card()})
 
 
+def test_a_record_in_another_challenges_folder_is_a_user_error(tmp_path: Path) -> None:
+    """A misplaced run is named with the folder it belongs to, and enters no board."""
+    runs = write(tmp_path / "runs", [record("a", run_id="lost")])
+    (runs / "kium").rename(runs / "other")
+    cards = {"other": card_of("other", challenge_yaml(), metric)}
+    with pytest.raises(UserError, match="'lost'.*answers challenge 'kium'"):
+        build(runs, tmp_path / "site", cards)
+
+
 def test_importing_the_site_loads_nothing_heavy() -> None:
     """A fresh interpreter that imports the leaderboard has no training library in it."""
     code = (
