@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.cells import StoredCell, key_of
 from harness.predictions import as_bytes
+from harness.prepare import locked
 from harness.progress import say
 from harness.provenance import environment, provenance
 from harness.records import (
@@ -246,11 +247,12 @@ def write_references(
     truth = dataset.development.truth
     if truth is None:
         return
-    known = {record.key for record in load_all(runs, challenge.name)}
-    for name in challenge.scorer.references(truth, 1):
-        key = key_of(["reference", name, challenge.scoring_digest, fingerprint, truth_key(dataset)])
-        if key not in known:
-            _write_reference(challenge, dataset, facts, runs, name, key)
+    with locked(runs / challenge.name / ".references.lock"):
+        known = {record.key for record in load_all(runs, challenge.name)}
+        for name in challenge.scorer.references(truth, 1):
+            parts = ["reference", name, challenge.scoring_digest, fingerprint, truth_key(dataset)]
+            if key_of(parts) not in known:
+                _write_reference(challenge, dataset, facts, runs, name, key_of(parts))
 
 
 def truth_key(dataset: Dataset) -> list[str]:

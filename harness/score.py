@@ -24,7 +24,7 @@ from harness.compose import (
 from harness.config import ScoreConfig
 from harness.errors import UserError
 from harness.predictions import check, from_file
-from harness.prepare import digests_of, fingerprint
+from harness.prepare import digests_of, fingerprint, locked
 from harness.progress import say
 from harness.provenance import provenance
 from harness.records import Entry, Half, RunRecord, load_all
@@ -51,12 +51,13 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
     data = fingerprint(source.dataset, digests_of(source.dataset))
     make = _file_record if config.predictions is not None else _run_record
     record, predicted = make(config, words, challenge, source, data)
-    known = [r for r in load_all(config.runs, challenge.name) if r.key == record.key]
-    if known:
-        say(f"Already scored: run {known[-1].run_id} stands.")
-        record = known[-1]
-    else:
-        write_files(config.runs, record, challenge, source.dataset, predicted)
+    with locked(config.runs / challenge.name / ".cells" / f".{record.key[:16]}.lock"):
+        known = [r for r in load_all(config.runs, challenge.name) if r.key == record.key]
+        if known:
+            say(f"Already scored: run {known[-1].run_id} stands.")
+            record = known[-1]
+        else:
+            write_files(config.runs, record, challenge, source.dataset, predicted)
     write_references(challenge, source.dataset, data, source.phantom, config.runs)
     return record
 
