@@ -126,12 +126,12 @@ def drop_bounding() -> None:
             return  # past the last capability, or an ordinary user, who has none to lose
 
 
-def filter_calls(*, reduced: bool) -> None:
+def filter_calls(*, reduced: bool, memory_files: bool) -> None:
     """Load the seccomp filter; needs `no_new_privileges` first."""
     processor = seccomp.machine()
     if processor is None:
         raise OSError(0, "seccomp: no filter is known for this processor")
-    raw = seccomp.program(processor, reduced=reduced)
+    raw = seccomp.program(processor, reduced=reduced, memory_files=memory_files)
     lines = ctypes.create_string_buffer(raw, len(raw))
     header = struct.pack("@HP", len(raw) // 8, ctypes.addressof(lines))
     holder = ctypes.create_string_buffer(header, len(header))

@@ -18,7 +18,7 @@ QUIET = confine.MS_NOSUID | confine.MS_NODEV
 BYTES_PER_INODE = 16384
 MEMORY_SLACK = 2 << 30
 """Of a process's writable address space over its memory: thread stacks, arenas, what the zygote holds."""
-OPEN_FILES = 8192
+OPEN_FILES = 2048
 OUT_OF_MEMORY_SCORE = 800
 FOLD_GROUP = 65534
 SHARED_USER_FACTOR, LEAST_SHARED_PROCESSES = 8, 1024
@@ -108,7 +108,7 @@ def give_up_rights(rights: Rights) -> None:
         confine.change_user(rights.user, FOLD_GROUP)
     confine.drop_capabilities()
     confine.die_with_parent()
-    confine.filter_calls(reduced=False)
+    confine.filter_calls(reduced=False, memory_files=rights.has_gpu)
 
 
 def confine_in_place(rights: Rights) -> None:
@@ -127,7 +127,7 @@ def confine_in_place(rights: Rights) -> None:
         confine.drop_capabilities()
     confine.die_with_parent()
     landlock.restrict((*rights.read_only, "/proc"), rights.devices, (rights.scratch,))
-    confine.filter_calls(reduced=True)
+    confine.filter_calls(reduced=True, memory_files=rights.has_gpu)
 
 
 def _lower_limits(rights: Rights) -> None:

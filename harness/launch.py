@@ -57,6 +57,8 @@ class Zygote:
         """It could not import what is to be preloaded: another would not either."""
         self.seconds = 0.0
         """Spent importing what is preloaded."""
+        self.threads = 0
+        """Of the zygote before the first fork: has to be 1."""
         self._keeper = threading.Thread(target=self._keep, name="zygote keeper", daemon=True)
         self._keeper.start()
 
@@ -176,7 +178,7 @@ class Zygote:
         if answer[0]["failed"]:
             self.hopeless = True
             raise ZygoteError(f"the sandbox did not start: {answer[0]['failed']}")
-        self.seconds = answer[0]["seconds"]
+        self.seconds, self.threads = answer[0]["seconds"], answer[0]["threads"]
         self._was_ready = True
 
     def _listen(self, until: int | None) -> bool:

@@ -32,9 +32,10 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "timezone", "nsswitch.conf")
 STORES = ("/nix/store", "/gnu/store")
 HARDWARE = ("/sys/devices/system",)
-GPU_NODES = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/kfd", "/dev/dri/render*")
+GPU_NODES = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/kfd", "/dev/dri/render*", "/dev/dxg")
 PLAIN_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SYS_RESOURCE")
+CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+"""Of the zygote: what it takes to give each fold its namespaces and then nothing. Folds have none."""
 ACCOUNTS = "root:x:0:0::/:/bin/sh\nfold:x:{uid}:{gid}::/tmp:/bin/sh\n"
 GROUP = "root:x:0:\nfold:x:{gid}:\n"
 FOLD_GROUP = 65534
@@ -58,6 +59,7 @@ def environment(temporary: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "USER": "fold",
         "LOGNAME": "fold",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",  # one thread at the fork
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -116,7 +118,8 @@ def bubblewrap_arguments(spec: SandboxSpec, passwd: int, group: int) -> list[str
     words = ["--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net"]
     words += ["--unshare-cgroup-try", "--hostname", "medal", "--cap-drop", "ALL"]
     words += [word for name in CAPABILITIES for word in ("--cap-add", name)]
-    if not root:
+    if not root:  # CAP_SYS_RESOURCE there means the user namespace's own limits only
+        words += ["--cap-add", "CAP_SYS_RESOURCE"]
         words += ["--unshare-user", "--uid", str(FOLD_GROUP), "--gid", str(FOLD_GROUP)]
     words += ["--dev", "/dev", "--proc", "/proc", "--perms", "1777"]
     words += ["--size", str(PRELOAD_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - folds get their own

@@ -45,6 +45,11 @@ ALWAYS: dict[str, tuple[int | None, int | None]] = {
     "memfd_secret": (447, 447), "modify_ldt": (154, None), "fanotify_init": (300, 262),
     "fanotify_mark": (301, 263), "lookup_dcookie": (212, 18), "nfsservctl": (180, 42),
     "uselib": (134, None), "sysfs": (139, None), "_sysctl": (156, None), "personality": (135, 92),
+    # memory and queues that belong to no process, so that nobody's limit counts them
+    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190),
+    "semop": (65, 193), "semtimedop": (220, 192), "semctl": (66, 191), "msgget": (68, 186),
+    "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187), "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
     # files by handle pass every mount
     "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264),
     # mounts and namespaces
@@ -66,11 +71,6 @@ ALWAYS: dict[str, tuple[int | None, int | None]] = {
 REDUCED: dict[str, tuple[int | None, int | None]] = {
     # no network namespace: nothing may connect, nor send to an address
     "connect": (42, 203), "bind": (49, 200), "listen": (50, 201),
-    # no ipc namespace: memory and queues outlive the fold and are shared
-    "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190),
-    "semop": (65, 193), "semtimedop": (220, 192), "semctl": (66, 191), "msgget": (68, 186),
-    "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187), "mq_open": (240, 180),
-    "mq_unlink": (241, 181),
     # Landlock does not cover a file's mode, owner, times and attributes
     "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
@@ -82,7 +82,7 @@ REDUCED: dict[str, tuple[int | None, int | None]] = {
 """Denied as well where no namespace holds the fold."""
 
 CLONE, CLONE3, SOCKET, SOCKETPAIR = (56, 220), (435, 435), (41, 198), (53, 199)
-IOCTL, SIGNAL_ONE = (16, 29), (62, 129)
+IOCTL, SIGNAL_ONE, MEMORY_FILE = (16, 29), (62, 129), (319, 279)
 
 
 def machine() -> Machine | None:
@@ -90,13 +90,18 @@ def machine() -> Machine | None:
     return MACHINES.get(platform.machine())
 
 
-def program(processor: Machine, *, reduced: bool = False) -> bytes:
-    """Return the filter as an array of struct sock_filter, 8 bytes each."""
+def program(processor: Machine, *, reduced: bool = False, memory_files: bool = False) -> bytes:
+    """Return the filter as an array of struct sock_filter, 8 bytes each.
+
+    Files in memory are nobody's memory either; they are allowed only where a GPU's driver may need them.
+    """
     column = processor.column
     blocks = [_denied(numbers[column], errno.EPERM) for numbers in ALWAYS.values()]
     if reduced:
         blocks += [_denied(numbers[column], errno.EACCES) for numbers in REDUCED.values()]
         blocks += [_denied(SOCKET[column], errno.EACCES), _no_broadcast(SIGNAL_ONE[column])]
+    if not memory_files:
+        blocks.append(_denied(MEMORY_FILE[column], errno.ENOSYS))
     blocks += [
         _denied(CLONE3[column], errno.ENOSYS),  # its flags lie in memory; glibc falls back to clone
         _no_namespaces(CLONE[column]),

@@ -385,6 +385,18 @@ def shared_memory(payload: bytes, emit: Emit) -> Arrays:
         time.sleep(0.005)
 
 
+def hidden_memory(payload: bytes, emit: Emit) -> Arrays:
+    """Fill memory that belongs to no process: files in memory, System V segments."""
+    with suppress(OSError):
+        kept = [os.memfd_create(str(number)) for number in range(3)]
+        for descriptor in kept:
+            emit({"hidden": os.write(descriptor, bytes(1 << 20))})
+    for size in (1 << 20, 1 << 30):
+        if LIBC.shmget(0, ctypes.c_size_t(size), 0o1600) >= 0:
+            emit({"hidden": size})
+    return {}
+
+
 def fill_disk(payload: bytes, emit: Emit) -> Arrays:
     """Write to the given folder until it is full."""
     folder = payload.decode() or os.environ["TMPDIR"]

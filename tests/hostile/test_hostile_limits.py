@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness import mounts
 from harness.contracts import FailureKind, Isolation
 
 if TYPE_CHECKING:
@@ -82,6 +83,15 @@ def test_memory_of_the_whole_tree_is_limited(arena: Arena, name: str) -> None:
     assert outcome.failure.kind is FailureKind.MEMORY
     assert outcome.failure.reason == "it used more than 500 MiB of memory"
     assert limit < outcome.peak_memory_bytes < 3 * limit
+
+
+def test_memory_that_is_nobodys_cannot_be_had(arena: Arena) -> None:
+    """Files in memory and System V segments, which no process's size shows, do not exist."""
+    if mounts.gpu_nodes():
+        pytest.skip("files in memory are allowed where a GPU's driver may need them")
+    outcome = arena.attack("hidden_memory")
+    assert outcome.failure is None
+    assert outcome.events == ()
 
 
 @pytest.mark.parametrize("name", ["fork_bomb", "patient_fork_bomb", "thread_bomb"])

@@ -383,6 +383,19 @@ def ordinary_home() -> Iterator[Path]:
 
 
 @pytest.mark.slow
+def test_what_runs_preload_leaves_one_thread() -> None:
+    """The modules that a run preloads start no thread: a fork of several threads may hang."""
+    from harness.plan import PRELOAD
+
+    if why_not(Isolation.BUBBLEWRAP):
+        pytest.skip(why_not(Isolation.BUBBLEWRAP))
+    with Sandbox(SandboxSpec(Isolation.BUBBLEWRAP, preload=PRELOAD)) as opened:
+        assert opened.run("harness.zygote:nothing", b"", {}, QUICK).failure is None
+        assert opened._zygote is not None
+        assert opened._zygote.threads == 1
+
+
+@pytest.mark.slow
 def test_an_ordinary_user_is_held_as_well(ordinary_home: Path) -> None:
     """The attacks on files, rights and results fail in the same way without root, in a user namespace."""
     if os.geteuid() != 0 or why_not(Isolation.BUBBLEWRAP):

@@ -53,6 +53,10 @@ def test_every_listed_call_is_refused_on_both_machines(machine: seccomp.Machine,
     program = seccomp.program(machine, reduced=reduced)
     assert len(program) // 8 <= 4096  # the kernel's most
     tables = [(seccomp.ALWAYS, errno.EPERM)] + [(seccomp.REDUCED, errno.EACCES)] * reduced
+    memory_file = seccomp.MEMORY_FILE[machine.column]
+    assert decide(program, machine.audit, memory_file) == REFUSE | errno.ENOSYS
+    permissive = seccomp.program(machine, reduced=reduced, memory_files=True)
+    assert decide(permissive, machine.audit, memory_file) == ALLOW
     for table, error in tables:
         for name, row in table.items():
             number = row[machine.column]
