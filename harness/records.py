@@ -170,6 +170,8 @@ def plain(value: Any) -> Any:  # noqa: ANN401  JSON is dynamic
         return plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()  # a lone surrogate, from hostile YAML, is no text
     return value
 
 

@@ -14,11 +14,28 @@ from harness.metrics import auroc, f1_micro
 if TYPE_CHECKING:
     from harness.contracts import Array, Arrays
 
+POOLED = f"rare posterior ({', '.join(RARE)})"
+POINTS = "Aneurysm at three operating points; PPV in this set and at a screening prevalence of 3 %"
 SCREENING = 0.03
 """Prevalence of unruptured aneurysms in a screened population; the contest's is .464."""
 
 
 def panel(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
+    """Return what the page shows: the facts as tables, curves and notes."""
+    found = facts(truth, predictions)
+    curves = {
+        "roc": _roc_curve(found["roc"]),
+        "reliability": _reliability_curve(found["reliability"]),
+    }
+    shown: dict[str, Any] = {name: curve for name, curve in curves.items() if curve["series"][0]["x"]}
+    shown["operating_points"] = _table(POINTS, found["operating_points"])
+    shown["locations"] = _table("Locations", found["locations"])
+    if found["notes"]:
+        shown["notes"] = {"kind": "note", "title": "To know", "text": "\n".join(found["notes"])}
+    return shown
+
+
+def facts(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
     """Return the location table, ROC corners, reliability, operating points and notes.
 
     Every undefined number is None. `prevalence` is the evaluated set's own.
@@ -31,14 +48,52 @@ def panel(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
         "specificity >= 95 %": point_at_specificity(labels, scores, 95),
     }
     return {
-        "n": len(labels),
-        "positives": int(labels.sum()),
         "prevalence": known(prevalence),
         "locations": location_table(truth["locations"], predictions),
         "roc": roc(labels, scores),
         "reliability": reliability(labels, scores),
         "operating_points": [_point_row(name, point, prevalence) for name, point in points.items()],
         "notes": notes(scores, predictions["locations"]),
+    }
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    columns = list(rows[0])
+    words = [column.replace("_", " ") for column in columns]
+    return {
+        "kind": "table",
+        "title": title,
+        "columns": words,
+        "rows": [[row[column] for column in columns] for row in rows],
+    }
+
+
+def _roc_curve(corners: list[tuple[float, float]]) -> dict[str, Any]:
+    return {
+        "kind": "curve",
+        "title": "ROC (aneurysm)",
+        "x_label": "1 - specificity",
+        "y_label": "Sensitivity",
+        "diagonal": True,
+        "series": [{"name": "ROC", "x": [x for x, _ in corners], "y": [y for _, y in corners]}],
+    }
+
+
+def _reliability_curve(bins: list[dict[str, Any]]) -> dict[str, Any]:
+    filled = [row for row in bins if row["n"]]
+    series = {
+        "name": "Calibration",
+        "x": [row["predicted"] for row in filled],
+        "y": [row["observed"] for row in filled],
+        "n": [row["n"] for row in filled],
+    }
+    return {
+        "kind": "curve",
+        "title": "Reliability (aneurysm)",
+        "x_label": "Mean predicted probability",
+        "y_label": "Share with an aneurysm",
+        "diagonal": True,
+        "series": [series],
     }
 
 
@@ -54,8 +109,8 @@ def location_table(truth: Array, predictions: Arrays) -> list[dict[str, Any]]:
         for k, name in enumerate(LOCATIONS)
     ]
     rare = [LOCATIONS.index(name) for name in RARE]
-    pooled = _location_row("posterior-rare", truth[:, rare].ravel(), decisions[:, rare].ravel(), None)
-    return [*rows, pooled | {"pooled": list(RARE)}]
+    pooled = _location_row(POOLED, truth[:, rare].ravel(), decisions[:, rare].ravel(), None)
+    return [*rows, pooled]
 
 
 def notes(scores: Array, decisions: Array) -> list[str]:
@@ -95,13 +150,12 @@ def _location_row(name: str, truth: Array, decisions: Array, scores: Array | Non
 
 def _point_row(name: str, point: OperatingPoint, prevalence: float) -> dict[str, Any]:
     return {
-        "name": name,
+        "at": name,
         "threshold": None if math.isinf(point.threshold) else point.threshold,
         "sensitivity": known(point.sensitivity),
         "specificity": known(point.specificity),
         "ppv_in_this_set": known(point.ppv(prevalence)),
         "ppv_in_screening": known(point.ppv(SCREENING)),
-        "screening_prevalence": SCREENING,
         "tp": point.tp,
         "fp": point.fp,
         "fn": point.fn,

@@ -13,6 +13,7 @@ import sklearn.metrics as sk
 
 from challenges.kium import scorer
 from challenges.kium.columns import LOCATIONS, RARE
+from challenges.kium.panel import POOLED, facts
 from harness.config import ChallengeCard, read_card
 from harness.statistics import bootstrap_counts
 
@@ -218,16 +219,17 @@ def test_the_panel_is_json_without_nan() -> None:
     truth = real_marginals()
     for rows in (slice(None), slice(0, 1), slice(0, 0)):
         part = {key: array[rows] for key, array in truth.items()}
-        panel = scorer.panel(part, guess(part))
-        assert json.loads(json.dumps(panel, allow_nan=False))["n"] == len(part["aneurysm"])
+        panel = json.loads(json.dumps(scorer.panel(part, guess(part)), allow_nan=False))
+        assert {part["kind"] for part in panel.values()} <= {"table", "curve", "note"}
+        assert all(len(row) == len(panel["locations"]["columns"]) for row in panel["locations"]["rows"])
 
 
 def test_the_location_table_agrees_with_the_oracle() -> None:
     """Each row holds its label's counts, sensitivity, specificity, F1 and AUROC."""
     truth = real_marginals()
     predictions = guess(truth)
-    table = scorer.panel(truth, predictions)["locations"]
-    assert [line["location"] for line in table] == [*LOCATIONS, "posterior-rare"]
+    table = facts(truth, predictions)["locations"]
+    assert [line["location"] for line in table] == [*LOCATIONS, POOLED]
     assert [line["positives"] for line in table[:21]] == list(POSITIVES)
     for k, line in enumerate(table[:21]):
         labels, decisions = truth["locations"][:, k], predictions["locations"][:, k]
@@ -240,8 +242,8 @@ def test_the_location_table_agrees_with_the_oracle() -> None:
 def test_rare_posterior_locations_are_pooled() -> None:
     """The six locations with at most six patients are also one row of 19 positive cells."""
     truth = real_marginals()
-    pooled = scorer.panel(truth, guess(truth))["locations"][-1]
-    assert pooled["pooled"] == list(RARE)
+    pooled = facts(truth, guess(truth))["locations"][-1]
+    assert all(name in pooled["location"] for name in RARE)
     assert pooled["positives"] == 19
     assert pooled["n"] == 6 * PATIENTS
     assert all(POSITIVES[LOCATIONS.index(name)] <= 6 for name in RARE)
@@ -250,7 +252,7 @@ def test_rare_posterior_locations_are_pooled() -> None:
 def test_predictive_values_are_given_for_screening_too() -> None:
     """The same threshold means far fewer true alarms at 3 % than in the contest's half."""
     truth = real_marginals()
-    panel = scorer.panel(truth, guess(truth))
+    panel = facts(truth, guess(truth))
     assert panel["prevalence"] == pytest.approx(0.464, abs=5e-4)
     for point in panel["operating_points"]:
         assert point["tp"] + point["fn"] == ILL
@@ -271,7 +273,7 @@ def test_legal_but_unwise_answers_are_noted(aneurysm: list[float], place: int, w
     """The page warns of contradictions, hard decisions and constants."""
     truth = {"aneurysm": np.array([0, 1]), "locations": np.zeros((2, 21), dtype=np.uint8)}
     predictions = {"aneurysm": np.array(aneurysm), "locations": np.full((2, 21), place, dtype=np.uint8)}
-    notes = scorer.panel(truth, predictions)["notes"]
+    notes = facts(truth, predictions)["notes"]
     assert len(notes) == 1
     assert words in notes[0]
 
@@ -280,4 +282,4 @@ def test_a_sensible_answer_has_no_note() -> None:
     """Probabilities that agree with the locations pass without a word."""
     truth = {"aneurysm": np.array([0, 1]), "locations": np.zeros((2, 21), dtype=np.uint8)}
     predictions = {"aneurysm": np.array([0.2, 0.7]), "locations": np.zeros((2, 21), dtype=np.uint8)}
-    assert scorer.panel(truth, predictions)["notes"] == []
+    assert facts(truth, predictions)["notes"] == []

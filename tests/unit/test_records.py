@@ -28,6 +28,13 @@ def test_nan_is_null_and_never_a_token_that_browsers_refuse() -> None:
     assert plain({"a": math.nan, "b": np.array([1.0, np.inf])}) == {"a": None, "b": [1.0, None]}
 
 
+def test_a_lone_surrogate_does_not_stop_a_record() -> None:
+    """Hostile text is written as text that can be read back."""
+    hostile = dataclasses.replace(record(), command="\ud800")
+
+    assert parse(dump(hostile).encode("utf-8").decode()).command == "?"
+
+
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     """An error inside the block leaves nothing behind."""
     with pytest.raises(RuntimeError), atomic_folder(tmp_path / "run") as folder:
