@@ -79,7 +79,8 @@ def digest(paths: Iterable[Path], base: Path) -> str:
     """Return the SHA-256 of the files' names (relative to `base`) and contents, in sorted order."""
     total = hashlib.sha256()
     for path in sorted(paths):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
         total.update(f"{path.relative_to(base).as_posix()}\0{content}\n".encode())
     return total.hexdigest()
 

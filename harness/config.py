@@ -27,6 +27,7 @@ __all__ = [
     "read_card",
 ]
 
+LARGEST_CARD = 1 << 17
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 SANDBOXES = Literal["auto", "bubblewrap", "reduced", "off"]
 
@@ -326,6 +327,16 @@ def open_section(card: Mapping[str, Any], words: Mapping[str, Any], where: str) 
     return {**card, **words}
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases: a few lines of them can name a billion nodes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse an alias, compose anything else."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed")
+        return super().compose_node(parent, index)
+
+
 def read_card(kind: type[Config], path: Path) -> Config:
     """Read a YAML card.
 
@@ -333,8 +344,12 @@ def read_card(kind: type[Config], path: Path) -> Config:
         UserError: by file name, for what is missing, unknown or malformed.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LARGEST_CARD + 1)
+        if len(text) > LARGEST_CARD:
+            raise UserError(f"{path} is longer than {LARGEST_CARD} characters.")
+        content = yaml.load(text, _PlainLoader)  # noqa: S506  a SafeLoader
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         reason = str(error).replace("\n", " ")
         raise UserError(f"{path} cannot be read: {reason}.") from None
     if not isinstance(content, dict):

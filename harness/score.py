@@ -28,6 +28,7 @@ from harness.prepare import digests_of, fingerprint, locked
 from harness.progress import say
 from harness.provenance import provenance
 from harness.records import Entry, Half, RunRecord, load_all
+from harness.safe_open import read_bytes
 from harness.scoring import score_half
 from harness.source import Source, open_source
 
@@ -96,7 +97,7 @@ def _file_record(
     predictions = _read(challenge, path, cases)
     half = score_half(challenge.scorer, cases, predictions)
     half = dataclasses.replace(half, positional=_positional(challenge, _truth_file(config, source), path))
-    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    content = hashlib.sha256(read_bytes(path)).hexdigest()
     name = entry_name(config.name or path.stem)
     entry = Entry(
         name=name,

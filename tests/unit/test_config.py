@@ -99,6 +99,9 @@ def test_a_score_word_stays_text_where_text_is_wanted() -> None:
         ("challenge: kium\nteam: T\ntitle: t\nauthor: me\n", "No option"),
         ("- a\n", "must hold key: value lines"),
         ("a: [\n", "cannot be read"),
+        ("a: &x [1]\nb: [*x, *x]\n", "aliases"),
+        ("a: " + "[" * 60000, "cannot be read"),
+        ("a: " + "x" * 200000, "longer than"),
         ("challenge: kium\nteam: ''\ntitle: t\n", "team"),
     ],
 )

@@ -122,7 +122,7 @@ def read_all(raw: bytes, expected: wire.Expected, step: int = 1 << 20) -> wire.A
             piece = raw[at : at + step]
             os.write(writing, piece)
             os.set_blocking(reading, False)
-            with pytest.raises(BlockingIOError):  # noqa: PT012 - it reads until there is no more
+            with pytest.raises(BlockingIOError):
                 while True:
                     reader.read(reading)
         os.close(writing)
@@ -195,7 +195,7 @@ def test_truth_values_are_true_or_false() -> None:
     os.write(writing, raw[:-1] + b"\x07")
     os.close(writing)
     reader = wire.ArrayReader(expected)
-    with pytest.raises(wire.Refused, match="yes"):  # noqa: PT012 - it reads until it is refused
+    with pytest.raises(wire.Refused, match="yes"):
         while reader.read(reading):
             pass
     os.close(reading)
