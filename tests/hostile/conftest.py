@@ -69,6 +69,10 @@ def make_arena(mode: Isolation, folder: Path) -> Arena:
     (inputs / "image.txt").write_text("an input")
     for place in folder.rglob("*"):
         place.chmod(0o755 if place.is_dir() else 0o644)
+    (inputs / "loose").mkdir()
+    (inputs / "loose" / "image.txt").write_text("an input that anybody may write")
+    (inputs / "loose").chmod(0o777)
+    (inputs / "loose" / "image.txt").chmod(0o666)
     spec = SandboxSpec(mode, read_only=(str(inputs),), preload=("numpy",), python_path=(str(HERE),))
     return Arena(Sandbox(spec), mode, inputs, sealed)
 

@@ -125,7 +125,14 @@ def test_nothing_survives_between_folds(arena: Arena) -> None:
 
 def test_nothing_can_be_written(arena: Arena) -> None:
     """No file outside the private temporary folders can be opened to write or created."""
-    own = [str(arena.inputs / "image.txt"), harness.__file__, sys.executable, os.__file__, sysconfig.__file__]
+    own = [
+        str(arena.inputs / "image.txt"),
+        str(arena.inputs / "loose" / "image.txt"),
+        harness.__file__,
+        sys.executable,
+        os.__file__,
+        sysconfig.__file__,
+    ]
     kernel = [
         "/proc/sys/kernel/core_pattern",
         "/proc/sys/vm/overcommit_memory",
@@ -152,8 +159,10 @@ def test_inputs_cannot_be_changed(arena: Arena) -> None:
     """Mode, owner, times, name and size of an input stay as they are."""
     target = arena.inputs / "image.txt"
     before = target.stat()
-    outcome = arena.attack("change_modes", [str(target), str(arena.inputs), harness.__file__])
+    loose = arena.inputs / "loose" / "image.txt"
+    outcome = arena.attack("change_modes", [str(target), str(loose), str(arena.inputs), harness.__file__])
     assert outcome.events == ()
+    assert loose.read_text() == "an input that anybody may write"
     after = target.stat()
     assert (before.st_mode, before.st_mtime, before.st_uid, before.st_size) == (
         after.st_mode, after.st_mtime, after.st_uid, after.st_size,

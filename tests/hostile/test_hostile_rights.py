@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import seccomp
+from harness import seccomp, watchdog
 from harness.contracts import Isolation
 
 if TYPE_CHECKING:
@@ -30,6 +30,18 @@ def test_no_privilege_is_left(jail: Arena) -> None:
     assert found["uid"] != 0
     if os.geteuid() == 0:
         assert found["groups"] == []
+
+
+def test_every_fold_has_namespaces_of_its_own(jail: Arena) -> None:
+    """Mounts, processes, ipc, host name and network are neither the parent's nor the zygote's."""
+    (found,) = jail.attack("whoami").events
+    zygote = jail.sandbox._zygote
+    assert zygote is not None
+    assert zygote._process is not None
+    others = [os.getpid(), *watchdog.descendants(zygote._process.pid)[0]]
+    assert len(others) >= 3
+    for name in ("mnt", "pid", "ipc", "uts", "net"):
+        assert found[name] not in [os.readlink(f"/proc/{pid}/ns/{name}") for pid in others], name
 
 
 def test_reduced_leaves_root_one_right_to_read(reduced: Arena) -> None:
