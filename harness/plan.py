@@ -177,7 +177,7 @@ def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, Fol
             submission=str(plan.submission.model if plan.submission.is_baseline else plan.submission.folder),
             hyperparameters=plan.settings["hyperparameters"],
             trainer=plan.settings["trainer"],
-            loader=plan.settings["loader"],
+            loader=_loader(plan),
             development=str(store.development.resolve()),
             test=str(store.test.resolve()),
             train=fold.train,
@@ -191,6 +191,12 @@ def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, Fol
             gpus=gpu_count(),
         )
     return jobs
+
+
+def _loader(plan: Plan) -> Mapping[str, Any]:
+    """Return the loader's settings; the reduced isolation has no shared memory for worker processes."""
+    without = {"workers": 0} if plan.isolation is Isolation.REDUCED else {}
+    return {**plan.settings["loader"], **without}
 
 
 def sandbox_spec(

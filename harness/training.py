@@ -69,9 +69,10 @@ class CaseDataset(Dataset[dict[str, torch.Tensor]]):
         return CaseDataset(self.inputs, self.rows[positions], truth, self.patients[positions])
 
     def split(self, share: float, seed: int) -> tuple[CaseDataset, CaseDataset]:
-        """Divide the patients at random: (rest, about `share` of them)."""
+        """Divide the patients at random: (rest, about `share` of them, at least one if any)."""
         patients = np.unique(self.patients)
-        drawn = np.random.default_rng(seed).permutation(patients)[: max(1, round(share * len(patients)))]
+        size = max(share > 0, round(share * len(patients)))
+        drawn = np.random.default_rng(seed).permutation(patients)[:size]
         inner = np.isin(self.patients, drawn)
         return self.subset(np.flatnonzero(~inner)), self.subset(np.flatnonzero(inner))
 
@@ -96,11 +97,7 @@ class FoldData(pl.LightningDataModule):
         super().__init__()
         self.model = model
         self.loader = loader
-        share = loader["validation"]
-        self.training = training
-        self.validation: CaseDataset | None = None
-        if share > 0:
-            self.training, self.validation = training.split(share, seed)
+        self.training, self.validation = training.split(loader["validation"], seed)
 
     def _batches(self, dataset: CaseDataset, *, shuffle: bool = False) -> DataLoader[Any]:
         return batches(dataset, self.loader["batch_size"], shuffle=shuffle, workers=self.loader["workers"])
@@ -110,16 +107,18 @@ class FoldData(pl.LightningDataModule):
         own = getattr(self.model, "train_loader", None)
         return own(self.training) if own is not None else self._batches(self.training, shuffle=True)
 
-    def val_dataloader(self) -> Any:  # noqa: ANN401  Lightning takes a loader or an empty list
-        """Return batches of the inner validation part, if the entry asks for one."""
-        if self.validation is None:
-            return []
-        own = getattr(self.model, "validation_loader", None)
-        return own(self.validation) if own is not None else self._batches(self.validation)
-
     def training_eval_dataloader(self) -> DataLoader[Any]:
         """Return the training cases in order, for thresholds and calibration."""
         return self._batches(self.training)
+
+
+class ValidatedFoldData(FoldData):
+    """With an inner validation part; a class of its own, because Lightning asks whether the hook exists."""
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the model's own loader (`validation_loader(validation)`), or batches in order."""
+        own = getattr(self.model, "validation_loader", None)
+        return own(self.validation) if own is not None else self._batches(self.validation)
 
 
 class _Reporter(pl.Callback):
@@ -246,7 +245,8 @@ def fit_and_predict(payload: bytes, emit: Callable[[dict[str, Any]], None]) -> d
     model = load_model(job)
     training = CaseDataset(development, job.train, job.truth, job.patients)
     trainer = _trainer(job, emit)
-    trainer.fit(model, datamodule=FoldData(model, training, job.loader, job.seed))
+    data_class = ValidatedFoldData if job.loader["validation"] > 0 else FoldData
+    trainer.fit(model, datamodule=data_class(model, training, job.loader, job.seed))
     emit({"event": "fitted", "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad)})
     results: dict[str, Array] = {}
     n_test = len(next(iter(test.values()))) if test else 0
