@@ -21,7 +21,6 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
 
-from harness import catalog
 from harness.config import RunConfig, parse_words
 from harness.contracts import FoldJob, Limits, SandboxSpec
 from harness.plan import Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
@@ -80,7 +79,6 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
-    catalog.join_namespaces(catalog.roots())
     with tempfile.TemporaryDirectory() as folder:
         plan, spec, jobs = planned(Path(folder), options.folds)
         began = time.perf_counter()

@@ -11,7 +11,7 @@ import importlib
 import re
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,17 +62,24 @@ def _folder(kind: str, name: str) -> Path:
     raise UserError(f"No {kind.removesuffix('s')} named {name!r}. {did_you_mean(name, names(kind))}")
 
 
-def join_namespaces(challenge_roots: Iterable[Path], submission_parent: Path | None = None) -> None:
-    """Make `challenges.<name>` and `submissions.<name>` importable from these folders and no other."""
-    spaces = {"challenges": [str(root / "challenges") for root in challenge_roots]}
-    if submission_parent is not None:
-        spaces["submissions"] = [str(submission_parent)]
-    for name, paths in spaces.items():
-        module = sys.modules.get(name)
-        if module is None or not isinstance(getattr(module, "__path__", None), list):
-            module = sys.modules[name] = types.ModuleType(name)
-        module.__path__ = paths
-    importlib.invalidate_caches()
+def open_packages(packages: Mapping[str, Path]) -> None:
+    """Make each dotted name, such as "challenges.kium", importable as the package of its folder.
+
+    No parent folder is listed: inside a fold it is not readable.
+    """
+    for name, folder in packages.items():
+        known = sys.modules.get(name)
+        if known is not None and list(known.__path__) == [str(folder)]:
+            continue
+        for stale in [other for other in sys.modules if other == name or other.startswith(f"{name}.")]:
+            del sys.modules[stale]
+        space, _, unit = name.partition(".")
+        module = types.ModuleType(name)
+        module.__path__ = [str(folder)]
+        sys.modules[name] = module
+        parent = sys.modules.setdefault(space, types.ModuleType(space))
+        parent.__path__ = list(getattr(parent, "__path__", []))
+        setattr(parent, unit, module)
 
 
 def digest(paths: Iterable[Path], base: Path) -> str:
@@ -110,7 +117,7 @@ class Challenge:
         return read_card(ChallengeCard, self.folder / "challenge.yaml")
 
     def _module(self, name: str) -> types.ModuleType:
-        join_namespaces(roots())
+        open_packages({f"challenges.{self.name}": self.folder})
         return importlib.import_module(f"challenges.{self.name}.{name}")
 
     @property
@@ -179,6 +186,12 @@ class Submission:
         """Of every file of the entry."""
         files = [self.model, self.card_path] if self.is_baseline else unit_files(self.folder)
         return digest(files, self.folder)
+
+    @property
+    def module(self) -> str:
+        """The dotted name of the module with `class Model`."""
+        space = "challenges" if self.is_baseline else "submissions"
+        return f"{space}.{self.folder.name}.{self.model.stem}"
 
     @property
     def is_baseline(self) -> bool:

@@ -184,11 +184,10 @@ class Fold:
 class FoldJob:
     """All that the isolated process of one fold gets: no label of a held-out or test case."""
 
-    challenge: str
-    roots: tuple[str, ...]
-    """Folders that hold `challenges/`; the first wins."""
-    submission: str
-    """Path of the folder or file with `class Model`."""
+    packages: Mapping[str, str]
+    """The units it is made of: dotted name -> folder, such as "challenges.kium"."""
+    module: str
+    """The dotted name of the module with `class Model`."""
     hyperparameters: Mapping[str, Any]
     trainer: Mapping[str, Any]
     loader: Mapping[str, Any]

@@ -172,9 +172,8 @@ def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, Fol
     for index in indices:
         fold = plan.folds[index]
         jobs[index] = FoldJob(
-            challenge=plan.challenge.name,
-            roots=tuple(str(root) for root in catalog.roots()),
-            submission=str(plan.submission.model if plan.submission.is_baseline else plan.submission.folder),
+            packages=packages_of(plan),
+            module=plan.submission.module,
             hyperparameters=plan.settings["hyperparameters"],
             trainer=plan.settings["trainer"],
             loader=_loader(plan),
@@ -191,6 +190,14 @@ def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, Fol
             gpus=gpu_count(),
         )
     return jobs
+
+
+def packages_of(plan: Plan) -> dict[str, str]:
+    """Return the units that a fold may import: its challenge and its own submission."""
+    packages = {f"challenges.{plan.challenge.name}": str(plan.challenge.folder)}
+    if not plan.submission.is_baseline:
+        packages[f"submissions.{plan.submission.name}"] = str(plan.submission.folder)
+    return packages
 
 
 def _loader(plan: Plan) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
-from harness.catalog import join_namespaces
+from harness.catalog import open_packages
 from harness.contracts import ArraySpec, FoldJob
 from harness.wire import Refused
 
@@ -145,19 +145,16 @@ def load_model(job: FoldJob) -> pl.LightningModule:
     Raises:
         ContractError: if there is no such class, or it does not take the hyperparameters.
     """
-    path = Path(job.submission)
-    baseline = path.name == "baseline.py"
-    join_namespaces([Path(root) for root in job.roots], None if baseline else path.parent)
-    name = f"challenges.{job.challenge}.baseline" if baseline else f"submissions.{path.name}.model"
-    module = importlib.import_module(name)
+    open_packages({name: Path(folder) for name, folder in job.packages.items()})
+    module = importlib.import_module(job.module)
     model_class = getattr(module, "Model", None)
     if not (inspect.isclass(model_class) and issubclass(model_class, pl.LightningModule)):
-        raise ContractError(f"{name} must define class Model(pytorch_lightning.LightningModule).")
+        raise ContractError(f"{job.module} must define class Model(pytorch_lightning.LightningModule).")
     try:
         inspect.signature(model_class).bind(**job.hyperparameters)
     except TypeError as error:
         raise ContractError(
-            f"Model of {name} does not take the hyperparameters {sorted(job.hyperparameters)} ({error})."
+            f"{job.module}.Model does not take the hyperparameters {sorted(job.hyperparameters)}: {error}."
         ) from error
     model: pl.LightningModule = model_class(**job.hyperparameters)
     return model
