@@ -147,7 +147,8 @@ def evidence(patient: Patient, difficulty: float) -> float:
     """
     density = LOOKALIKES * difficulty / (FIELD[1] - FIELD[0]) ** 2
     ratios = [_location_ratio(patient, name, density) for name in LOCATIONS]
-    return math.log(float(np.dot(_location_weights(), ratios)))
+    # Rounded: what a distant blob adds is below the precision of the sum and must not break ties.
+    return round(math.log(float(np.dot(_location_weights(), ratios))), 6)
 
 
 def _location_ratio(patient: Patient, location: str, density: float) -> float:

@@ -22,7 +22,7 @@ from harness.errors import UserError, did_you_mean
 
 __all__ = ["DEFECTS", "VERSION", "defect", "write"]
 
-VERSION = "2"
+VERSION = "3"
 SIZES = {"smoke": (24, 8), "small": (300, 120)}
 """Patients of the development set and of the test set."""
 
@@ -120,7 +120,7 @@ def _case(patient: Patient, difficulty: float) -> dict[str, Any]:
         "locations": patient.locations,
         "style": patient.style,
         "shape": patient.shape,
-        "evidence": round(evidence(patient, difficulty), 6),
+        "evidence": evidence(patient, difficulty),
         "blobs": {
             view: [
                 {"location": b.location, "x": round(b.x, 5), "y": round(b.y, 5), "radius": round(b.radius, 5)}
