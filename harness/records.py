@@ -126,6 +126,8 @@ class DataFacts:
     n_development: int
     n_test: int
     test_truth: bool
+    truth_digest: str = ""
+    """Of the test truth; scores against different truths cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)
