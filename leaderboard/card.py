@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import harness.metrics
 from harness.contracts import Metric
+from harness.errors import UserError, did_you_mean
 
 __all__ = ["Card", "MetricFacts", "Published", "card_of", "load_metric"]
 
@@ -72,7 +75,18 @@ class Card:
 
 
 def load_metric(name: str) -> Metric:
-    """Return the metric of `harness/metrics/<name>.py`."""
+    """Return the metric of `harness/metrics/<name>.py`.
+
+    Raises:
+        UserError: if there is no such file.
+    """
+    files = (module.name for module in pkgutil.iter_modules(harness.metrics.__path__))
+    known = [file for file in files if not file.startswith("_")]
+    if name not in known:
+        raise UserError(
+            f"There is no metric {name!r} in harness/metrics. {did_you_mean(str(name), known)} Correct "
+            "`metric:` in challenge.yaml and type the command again."
+        )
     return cast("Metric", importlib.import_module(f"harness.metrics.{name}").metric)
 
 

@@ -24,22 +24,25 @@ SHOWN_COMBINING = 3
 MINUS = "\N{MINUS SIGN}"
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 BLANK_LETTERS = {"\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}
-BIDI_CONTROLS = {chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+BLANK_MARKS = {
+    chr(c) for c in (0x34F, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
 
 
 def clean(text: object, longest: int = LONGEST) -> str:
     """Return an entrant's text on one line, without what could disturb the page around it.
 
-    Control characters (terminal escapes too), lone surrogates and directional overrides become U+FFFD,
-    combining marks beyond three on one character go, and white space and blank letters collapse to
-    one space. A text without a visible character becomes "(unnamed)".
+    Control characters (terminal escapes too) and lone surrogates become U+FFFD; characters without a
+    width (Unicode's Cf: joiners, directional overrides, tags) and combining marks beyond three on one
+    character go; white space and blank letters collapse to one space. A text without a visible
+    character becomes "(unnamed)".
 
-    >>> clean("a" + chr(9) + chr(10) + " b"), clean(chr(0x200B))
-    ('a b', '(unnamed)')
+    >>> clean("a" + chr(9) + chr(10) + " b"), clean(chr(0x200B)), clean("a" + chr(0x200B) + "b")
+    ('a b', '(unnamed)', 'ab')
     """
     kept: list[str] = []
     marks = 0
-    for char in str(text)[: 4 * longest]:
+    for char in filter(_has_width, str(text)[: 4 * longest]):
         marks = marks + 1 if unicodedata.combining(char) else 0
         if marks <= SHOWN_COMBINING:
             kept.append(_safe(char))
@@ -52,14 +55,18 @@ def clean(text: object, longest: int = LONGEST) -> str:
 def clean_block(text: str, longest: int = 20_000) -> str:
     """Return text of several lines, cleaned as `clean` does but with its lines and indents."""
     shown = text if len(text) <= longest else text[:longest] + "\n…"
-    return "\n".join("".join(_safe(char) for char in line) for line in shown.splitlines())
+    return "\n".join("".join(map(_safe, filter(_has_width, line))) for line in shown.splitlines())
+
+
+def _has_width(char: str) -> bool:
+    """Say whether a reader can see that the character is there; two names may not differ in others."""
+    return unicodedata.category(char) != "Cf" and char not in BLANK_MARKS
 
 
 def _safe(char: str) -> str:
     if char.isspace() or char in BLANK_LETTERS:
         return " "
-    bad = char in BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs")
-    return REPLACED if bad else char
+    return REPLACED if unicodedata.category(char) in ("Cc", "Cs") else char
 
 
 def number(value: float | None, decimals: int) -> str:

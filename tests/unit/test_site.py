@@ -22,7 +22,7 @@ from rich.console import Console
 
 from harness.errors import UserError
 from harness.records import Half, Interval, RunRecord
-from leaderboard.card import card_of
+from leaderboard.card import card_of, load_metric
 from leaderboard.entry import entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json
 from leaderboard.figures import axis_for
@@ -303,7 +303,17 @@ def test_clean_text_is_one_visible_line_that_any_file_can_hold(text: str) -> Non
 def test_an_empty_or_invisible_name_is_said_to_be_one() -> None:
     """A row can always be pointed at."""
     assert {clean(text) for text in ("", " ", "\u200b", "\u3164", "\u2800\u00a0")} == {"(unnamed)"}
-    assert clean_block("a\n  b\x00") == "a\n  b\ufffd"
+    assert clean_block("a\n  b\x00\u202e") == "a\n  b\ufffd"
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\u200b", "\u200d", "\u202e", "\u2066", "\ufeff", "\u00ad", "\U000e0041", "\ufe0f"]
+)
+def test_a_name_cannot_hide_a_character_in_another(hidden: str) -> None:
+    """Characters without a width are gone, also between letters and their accents."""
+    assert clean(f"Lu{hidden}men") == "Lumen"
+    assert clean_block(f"Lu{hidden}men") == "Lumen"
+    assert clean("Z" + f"\u0335{hidden}" * 9) == "Z" + "\u0335" * 3
 
 
 # --------------------------------------------------------------------------------------- the board
@@ -588,3 +598,15 @@ def test_a_fold_without_a_value_shows_a_dash() -> None:
     view = entry_view(standing.ranked[0], standing, shared_decimals(standing))
     assert (view.folds[0].done, view.folds[0].scores[0].text) == (True, "–")
     assert view.metrics[0].folds.exact == "9 of 10 folds have a value"
+
+
+def test_a_metric_that_does_not_exist_is_a_user_error() -> None:
+    """A misspelt metric, a private module or a path is refused with the metrics that are known."""
+    content = challenge_yaml()
+    content["metrics"][0]["metric"] = "aurok"
+    with pytest.raises(UserError, match=r"no metric 'aurok'.*Did you mean 'auroc'\? Known: accuracy, auprc"):
+        card_of("kium", content)
+    for name in ("_confusion", "auroc.x", "../auroc", ""):
+        with pytest.raises(UserError, match="no metric"):
+            load_metric(name)
+    assert load_metric("auroc").higher_is_better
