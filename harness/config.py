@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness import plain_yaml
 from harness.errors import UserError, did_you_mean
 
 __all__ = [
@@ -28,14 +29,15 @@ __all__ = [
 ]
 
 LARGEST_CARD = 1 << 17
+LONGEST_SHOWN = 100
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 SANDBOXES = Literal["auto", "bubblewrap", "reduced", "off"]
 
 
 class Frozen(BaseModel):
-    """Immutable, and strict about the names of its fields."""
+    """Immutable, and strict about the names of its fields; no number is infinite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 # ------------------------------------------------------------------------------------- cards
@@ -231,13 +233,28 @@ Config = TypeVar("Config", bound=Frozen)
 
 
 def value_of(text: str) -> Any:  # noqa: ANN401  a word's value is dynamic
-    """Return a word's value as YAML reads it, with 1e-3 a number as everywhere else."""
+    """Return a word's value as YAML reads it, with 1e-3 a number as everywhere else.
+
+    Raises:
+        plain_yaml.NotPlainError: for YAML that is not plain JSON.
+    """
     if NUMBER.fullmatch(text) and not text.lstrip("+-").isdigit():
-        return float(text)
+        number = float(text)
+        if number in (float("inf"), float("-inf")):
+            raise plain_yaml.NotPlainError("the number is too large")
+        return number
     try:
-        return yaml.safe_load(text)
+        return plain_yaml.load(text)
+    except plain_yaml.NotPlainError:
+        raise
     except yaml.YAMLError:
         return text
+
+
+def shown(value: Any) -> str:  # noqa: ANN401  a wrong value is anything
+    """Return a value for a sentence, a long one shortened."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def known_words(kind: type[Frozen]) -> list[str]:
@@ -269,7 +286,10 @@ def parse_words(kind: type[Config], words: Iterable[str]) -> Config:
         name = field if dot else group
         if name in target:
             raise UserError(f"Option {key!r} is given twice. Keep one.")
-        target[name] = value_of(text) if dot else text
+        try:
+            target[name] = value_of(text) if dot else text
+        except plain_yaml.NotPlainError as error:
+            raise UserError(f"{key}: {error}, but got {shown(text)}.") from None
     checked = {key: _checked_group(key, value) for key, value in nested.items()}
     return validate(kind, checked, "")
 
@@ -309,7 +329,7 @@ def _sentence(kind: type[Frozen], error: ValidationError, prefix: str) -> str:
         return f"No option {key!r}. {did_you_mean(key, [prefix + f for f in kind.model_fields])}"
     if first["type"] == "missing":
         return f"Option {key!r} is missing. Type {key}=VALUE."
-    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, but got {first['input']!r}."
+    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, but got {shown(first['input'])}."
 
 
 def merged(kind: type[Config], card: Mapping[str, Any], words: Mapping[str, Any], where: str) -> Config:
@@ -327,16 +347,6 @@ def open_section(card: Mapping[str, Any], words: Mapping[str, Any], where: str) 
     return {**card, **words}
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases: a few lines of them can name a billion nodes."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse an alias, compose anything else."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed")
-        return super().compose_node(parent, index)
-
-
 def read_card(kind: type[Config], path: Path) -> Config:
     """Read a YAML card.
 
@@ -348,8 +358,8 @@ def read_card(kind: type[Config], path: Path) -> Config:
             text = file.read(LARGEST_CARD + 1)
         if len(text) > LARGEST_CARD:
             raise UserError(f"{path} is longer than {LARGEST_CARD} characters.")
-        content = yaml.load(text, _PlainLoader)  # noqa: S506  a SafeLoader
-    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
+        content = plain_yaml.load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = str(error).replace("\n", " ")
         raise UserError(f"{path} cannot be read: {reason}.") from None
     if not isinstance(content, dict):

@@ -1,0 +1,79 @@
+"""A user's mistake is one sentence that says what to type next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.config import RunConfig, SubmissionCard, parse_words, read_card
+from harness.errors import UserError
+
+CARD = "challenge: kium\nteam: T\ntitle: t\n"
+
+
+def card(folder: Path, text: str) -> SubmissionCard:
+    """Read a card of that text."""
+    path = folder / "submission.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_card(SubmissionCard, path)
+
+
+# ------------------------------------------------------------------------------------ plain values
+@pytest.mark.parametrize("text", ["2020-01-01", "2020-13-45", "2001-12-14t21:59:43.10-05:00", "=", "<<"])
+def test_a_date_stays_the_text_that_was_written(tmp_path: Path, text: str) -> None:
+    """In a word and in a card alike, whether the day exists or not."""
+    word = parse_words(RunConfig, ["challenge=kium", f"model.lr={text}"]).model["lr"]
+    read = card(tmp_path, f"{CARD.replace('title: t', f'title: {text}')}hyperparameters:\n  day: {text}\n")
+
+    assert (word, read.title, read.hyperparameters) == (text, text, {"day": text})
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("!!set {a, b}", "the tag !!set is not allowed"),
+        ("!!binary aGVsbG8=", "the tag !!binary is not allowed"),
+        ("!!timestamp 2020-01-01", "the tag !!timestamp is not allowed"),
+        ("!!bool maybe", "the tag !!bool is not allowed"),
+        ("!mine x", "the tag !mine is not allowed"),
+        ("{1: a, b: c}", "the key 1 is not text"),
+        ("{yes: a}", "the key True is not text"),
+        (".inf", "inf is not a number that can be stored"),
+        ("[.nan]", "nan is not a number that can be stored"),
+        ("[1.0e+999]", "inf is not a number that can be stored"),
+        ("0b_", "a number cannot be read"),
+        ("9" * 5000, "a number cannot be read"),
+        ("99999999999999999999", "more than 64 bits"),
+        ("[" * 40 + "]" * 40, "more than 32 levels"),
+        ("[" * 60000, "more than 32 levels"),
+        ('"\\ud800"', "half a character"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused(tmp_path: Path, value: str, sentence: str) -> None:
+    """The word's sentence names its key, the card's its file."""
+    with pytest.raises(UserError, match=r"^model\.lr: ") as of_word:
+        parse_words(RunConfig, ["challenge=kium", f"model.lr={value}"])
+    with pytest.raises(UserError, match=r"submission\.yaml cannot be read") as of_card:
+        card(tmp_path, f"{CARD}hyperparameters:\n  lr: {value}\n")
+
+    for caught in (of_word, of_card):
+        assert sentence in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 400
+
+
+def test_a_number_too_large_for_a_float_is_refused() -> None:
+    """1e999 is no infinity."""
+    with pytest.raises(UserError, match=r"model\.lr: the number is too large, but got '1e999'"):
+        parse_words(RunConfig, ["challenge=kium", "model.lr=1e999"])
+
+
+def test_a_whole_card_is_plain_json(tmp_path: Path) -> None:
+    """What is read comes back from JSON unchanged."""
+    read = card(tmp_path, f"{CARD}hyperparameters: {{a: 2020-01-01, b: [1, 0.5, null], c: {{d: true}}}}\n")
+    values = read.model_dump(mode="json")
+
+    assert values == json.loads(json.dumps(values, allow_nan=False))
+    assert values["hyperparameters"] == {"a": "2020-01-01", "b": [1, 0.5, None], "c": {"d": True}}
