@@ -53,7 +53,7 @@ class MetricCard(Frozen):
 class RankingCard(Frozen):
     """How the first metric ranks."""
 
-    decimals: int = 6
+    decimals: int = Field(default=6, ge=0, le=15)
     tie_breakers: tuple[str, ...] = ()
     description: str = ""
 
@@ -117,31 +117,31 @@ class SubmissionCard(Frozen):
 class TrainerConfig(Frozen):
     """What reaches `pytorch_lightning.Trainer`."""
 
-    max_epochs: int = Field(default=10, ge=1)
-    max_steps: int = Field(default=-1, ge=-1)
+    max_epochs: int = Field(default=10, ge=1, le=10**9)
+    max_steps: int = Field(default=-1, ge=-1, le=10**12)
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     gradient_clip_val: float | None = Field(default=None, gt=0)
-    accumulate_grad_batches: int = Field(default=1, ge=1)
+    accumulate_grad_batches: int = Field(default=1, ge=1, le=10**6)
 
 
 class LoaderConfig(Frozen):
     """How the harness feeds the model."""
 
-    batch_size: int = Field(default=16, ge=1)
+    batch_size: int = Field(default=16, ge=1, le=10**6)
     validation: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the training patients kept for the entrant's own validation."""
-    workers: int = Field(default=0, ge=0)
+    workers: int = Field(default=0, ge=0, le=1024)
 
 
 class LimitsConfig(Frozen):
     """Of one fold."""
 
-    hours: float = Field(default=6.0, gt=0)
-    memory_gb: float = Field(default=16.0, gt=0)
-    processes: int = Field(default=64, ge=1)
-    disk_gb: float = Field(default=1.0, gt=0)
-    output_mb: float = Field(default=16.0, gt=0)
+    hours: float = Field(default=6.0, gt=0, le=8760)
+    memory_gb: float = Field(default=16.0, gt=0, le=65536)
+    processes: int = Field(default=64, ge=1, le=2**22)
+    disk_gb: float = Field(default=1.0, gt=0, le=65536)
+    output_mb: float = Field(default=16.0, gt=0, le=65536)
 
 
 class WandbConfig(Frozen):
@@ -173,7 +173,7 @@ class RunConfig(Place):
     seed: int = Field(default=0, ge=0, lt=2**31)
     sandbox: SANDBOXES = "auto"
     executor: str = "local"
-    jobs: int | None = Field(default=None, ge=1)
+    jobs: int | None = Field(default=None, ge=1, le=4096)
     """Folds at once; by default as many as there are cores, or GPUs."""
     phantom: Literal["small", "smoke"] = "small"
     trainer: Mapping[str, Any] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import RunConfig, SubmissionCard, parse_words, read_card
+from harness.config import LimitsConfig, RunConfig, SubmissionCard, parse_words, read_card
 from harness.errors import UserError
 
 CARD = "challenge: kium\nteam: T\ntitle: t\n"
@@ -77,3 +77,34 @@ def test_a_whole_card_is_plain_json(tmp_path: Path) -> None:
 
     assert values == json.loads(json.dumps(values, allow_nan=False))
     assert values["hyperparameters"] == {"a": "2020-01-01", "b": [1, 0.5, None], "c": {"d": True}}
+
+
+# ------------------------------------------------------------------------------------------ bounds
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("limits.memory_gb=.inf", "limits.memory_gb: inf is not a number that can be stored"),
+        ("limits.hours=.nan", "limits.hours: nan is not a number that can be stored"),
+        ("limits.disk_gb=1e300", "limits.disk_gb: input should be less than or equal to 65536"),
+        ("limits.output_mb=1e300", "limits.output_mb: input should be less than or equal to 65536"),
+        ("limits.hours=100000", "limits.hours: input should be less than or equal to 8760"),
+        ("limits.processes=4194305", "limits.processes: input should be less than or equal to 4194304"),
+        ("trainer.max_epochs=1000000001", "trainer.max_epochs: input should be less than or equal to 10"),
+        ("loader.batch_size=1000001", "loader.batch_size: input should be less than or equal to 1000000"),
+        ("loader.validation='nan'", "loader.validation: input should be a finite number"),
+        ("trainer.gradient_clip_val='inf'", "trainer.gradient_clip_val: input should be a finite number"),
+    ],
+)
+def test_a_limit_no_machine_has_is_refused(word: str, sentence: str) -> None:
+    """Infinite or absurd numbers never reach the operating system."""
+    with pytest.raises(UserError) as caught:
+        parse_words(RunConfig, ["challenge=kium", word])
+
+    assert str(caught.value).startswith(sentence)
+
+
+def test_the_largest_limits_fit_the_operating_system() -> None:
+    """Bytes and seconds at the bound are whole numbers of 63 bits."""
+    most = LimitsConfig(hours=8760, memory_gb=65536, processes=2**22, disk_gb=65536, output_mb=65536)
+
+    assert max(int(most.memory_gb * 2**30), int(most.disk_gb * 2**30), int(most.hours * 3600)) < 2**63
