@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, model_validator
 
 from harness import plain_yaml
 from harness.errors import UserError, did_you_mean
+from harness.validated import Config, Frozen, parse_card, read_card, shown, validate
 
 __all__ = [
     "ChallengeCard",
@@ -24,20 +25,13 @@ __all__ = [
     "ScoreConfig",
     "SubmissionCard",
     "TrainerConfig",
+    "parse_card",
     "parse_words",
     "read_card",
 ]
 
-LARGEST_CARD = 1 << 17
-LONGEST_SHOWN = 100
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 SANDBOXES = Literal["auto", "bubblewrap", "reduced", "off"]
-
-
-class Frozen(BaseModel):
-    """Immutable, and strict about the names of its fields; no number is infinite."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 # ------------------------------------------------------------------------------------- cards
@@ -94,6 +88,16 @@ class ChallengeCard(Frozen):
     """What the organiser's folder is called, for the hint on `data=`."""
     citation: str = ""
     literature: tuple[LiteratureRow, ...] = ()
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> ChallengeCard:
+        keys = [metric.key for metric in self.metrics]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"two metrics have one key, among {keys}")
+        for key in (*self.ranking.tie_breakers, *(row.metric for row in self.literature)):
+            if key not in keys:
+                raise ValueError(f"no metric has the key {key!r}. {did_you_mean(key, keys)[:-1]}")
+        return self
 
 
 class SubmissionCard(Frozen):
@@ -159,15 +163,27 @@ class Place(Frozen):
     store: Path = Path("prepared")
 
 
-class RunConfig(Place):
-    """`harness run`."""
+class Patients(Place):
+    """Which patients: real ones or phantoms."""
 
-    challenge: str
-    submission: str = "baseline"
     data: Path | None = None
     """The organiser's folder; without it, phantom patients."""
     truth: Path | None = None
     """The test truth, if it does not lie in the data folder."""
+    phantom: Literal["small", "smoke"] = "small"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Patients:
+        if self.data is not None and "phantom" in self.model_fields_set:
+            raise ValueError("the words data= and phantom= contradict each other: type one of them")
+        return self
+
+
+class RunConfig(Patients):
+    """`harness run`."""
+
+    challenge: str
+    submission: str = "baseline"
     folds: int | None = Field(default=None, ge=2)
     """The challenge's own number by default; another number is another protocol and shown as such."""
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -175,7 +191,6 @@ class RunConfig(Place):
     executor: str = "local"
     jobs: int | None = Field(default=None, ge=1, le=4096)
     """Folds at once; by default as many as there are cores, or GPUs."""
-    phantom: Literal["small", "smoke"] = "small"
     trainer: Mapping[str, Any] = Field(default_factory=dict)
     loader: Mapping[str, Any] = Field(default_factory=dict)
     model: Mapping[str, Any] = Field(default_factory=dict)
@@ -184,19 +199,22 @@ class RunConfig(Place):
     wandb: WandbConfig = WandbConfig()
 
 
-class ScoreConfig(Place):
+class ScoreConfig(Patients):
     """`harness score`."""
 
     challenge: str
     predictions: Path | None = None
     run: str | None = None
     """A stored run whose test predictions are scored now that the truth is there."""
-    data: Path | None = None
-    truth: Path | None = None
     team: str = Field(default="", max_length=200)
     name: str | None = None
     title: str = Field(default="", max_length=200)
-    phantom: Literal["small", "smoke"] = "small"
+
+    @model_validator(mode="after")
+    def _one_thing_to_score(self) -> ScoreConfig:
+        if self.predictions is not None and self.run is not None:
+            raise ValueError("the words predictions= and run= contradict each other: type one of them")
+        return self
 
 
 class LeaderboardConfig(Place):
@@ -218,7 +236,7 @@ class NewConfig(Frozen):
     """`harness new submission NAME`."""
 
     challenge: str
-    team: str = "My team"
+    team: str = Field(default="My team", min_length=1, max_length=200)
 
 
 OPEN_GROUPS = ("model", "preparation")  # their keys are the submission's and the challenge's, checked there
@@ -228,8 +246,6 @@ GROUPS: dict[str, type[Frozen]] = {
     "limits": LimitsConfig,
     "wandb": WandbConfig,
 }
-
-Config = TypeVar("Config", bound=Frozen)
 
 
 def value_of(text: str) -> Any:  # noqa: ANN401  a word's value is dynamic
@@ -251,12 +267,6 @@ def value_of(text: str) -> Any:  # noqa: ANN401  a word's value is dynamic
         return text
 
 
-def shown(value: Any) -> str:  # noqa: ANN401  a wrong value is anything
-    """Return a value for a sentence, a long one shortened."""
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
-
-
 def known_words(kind: type[Frozen]) -> list[str]:
     """Return every word that a verb takes."""
     words = []
@@ -276,9 +286,9 @@ def parse_words(kind: type[Config], words: Iterable[str]) -> Config:
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
-            raise UserError(
-                f"Words have the form key=value, but got {word!r}. {did_you_mean(word, known_words(kind))}"
-            )
+            known = known_words(kind)
+            hint = f"Type {word}=VALUE." if word in known else did_you_mean(word, known)
+            raise UserError(f"Words have the form key=value, but got {shown(word)}. {hint}")
         group, dot, field = key.partition(".")
         if not _is_known(kind, group, field, bool(dot)):
             raise UserError(f"No option {key!r}. {did_you_mean(key, known_words(kind))}")
@@ -310,28 +320,6 @@ def _checked_group(name: str, value: Any) -> Any:  # noqa: ANN401  words are dyn
     return value
 
 
-def validate(kind: type[Config], values: Mapping[str, Any], prefix: str) -> Config:
-    """Return the typed record.
-
-    Raises:
-        UserError: that names the first wrong key, its value and what is allowed.
-    """
-    try:
-        return kind.model_validate(dict(values))
-    except ValidationError as error:
-        raise UserError(_sentence(kind, error, prefix)) from None
-
-
-def _sentence(kind: type[Frozen], error: ValidationError, prefix: str) -> str:
-    first = error.errors()[0]
-    key = prefix + ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"No option {key!r}. {did_you_mean(key, [prefix + f for f in kind.model_fields])}"
-    if first["type"] == "missing":
-        return f"Option {key!r} is missing. Type {key}=VALUE."
-    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, but got {shown(first['input'])}."
-
-
 def merged(kind: type[Config], card: Mapping[str, Any], words: Mapping[str, Any], where: str) -> Config:
     """Return the card's section with the words over it."""
     return validate(kind, {**card, **words}, f"{where}.")
@@ -345,23 +333,3 @@ def open_section(card: Mapping[str, Any], words: Mapping[str, Any], where: str) 
                 f"No option '{where}.{key}'. {did_you_mean(f'{where}.{key}', [f'{where}.{k}' for k in card])}"
             )
     return {**card, **words}
-
-
-def read_card(kind: type[Config], path: Path) -> Config:
-    """Read a YAML card.
-
-    Raises:
-        UserError: by file name, for what is missing, unknown or malformed.
-    """
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(LARGEST_CARD + 1)
-        if len(text) > LARGEST_CARD:
-            raise UserError(f"{path} is longer than {LARGEST_CARD} characters.")
-        content = plain_yaml.load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = str(error).replace("\n", " ")
-        raise UserError(f"{path} cannot be read: {reason}.") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} must hold key: value lines, but got {type(content).__name__}.")
-    return validate(kind, content, f"{path}: ")

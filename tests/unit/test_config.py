@@ -48,6 +48,8 @@ def test_words_become_a_typed_frozen_config() -> None:
         (["challenge=kium", "trainer.max_epochs=0"], "greater than or equal to 1, but got 0"),
         (["challenge=kium", "folds=1"], "but got '1'"),
         (["kium"], "form key=value"),
+        (["challenge", "kium"], "but got 'challenge'. Type challenge=VALUE."),
+        (["chalenge"], "Did you mean 'challenge'?"),
         ([], "Option 'challenge' is missing"),
         (["challenge=kium", "seed=1", "seed=2"], "given twice"),
         (["challenge=kium", "sandbox=none"], "'auto', 'bubblewrap', 'reduced' or 'off'"),
@@ -95,8 +97,8 @@ def test_a_score_word_stays_text_where_text_is_wanted() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("challenge: kium\nteam: T\n", "title' is missing"),
-        ("challenge: kium\nteam: T\ntitle: t\nauthor: me\n", "No option"),
+        ("challenge: kium\nteam: T\n", "lacks the key 'title'"),
+        ("challenge: kium\nteam: T\ntitle: t\nauthor: me\n", "unknown key 'author'"),
         ("- a\n", "must hold key: value lines"),
         ("a: [\n", "cannot be read"),
         ("a: &x [1]\nb: [*x, *x]\n", "aliases"),

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import LimitsConfig, RunConfig, SubmissionCard, parse_words, read_card
+from harness.config import (
+    ChallengeCard,
+    LimitsConfig,
+    RunConfig,
+    ScoreConfig,
+    SubmissionCard,
+    parse_words,
+    read_card,
+)
 from harness.errors import UserError
 
 CARD = "challenge: kium\nteam: T\ntitle: t\n"
@@ -108,3 +116,70 @@ def test_the_largest_limits_fit_the_operating_system() -> None:
     most = LimitsConfig(hours=8760, memory_gb=65536, processes=2**22, disk_gb=65536, output_mb=65536)
 
     assert max(int(most.memory_gb * 2**30), int(most.disk_gb * 2**30), int(most.hours * 3600)) < 2**63
+
+
+# ------------------------------------------------------------------------------- cards, by sentence
+QUESTION = {
+    "title": "t",
+    "task": "k",
+    "version": "1",
+    "metrics": [{"key": "a", "metric": "auroc", "title": "A"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"task": None}, "card.yaml lacks the key 'task'. Add a line task: VALUE."),
+        ({"tsk": "k"}, "card.yaml has an unknown key 'tsk'. Did you mean 'task'?"),
+        ({"metrics": [{"key": "a", "metric": "auroc"}]}, "lacks the key 'title' under 'metrics.0'. Add a line title"),
+        ({"ranking": {"decimal": 3}}, "unknown key 'decimal' under 'ranking'. Did you mean 'decimals'? Known: decimals,"),
+        ({"metrics": []}, "card.yaml: metrics: tuple should have at least 1 item"),
+        ({"ranking": {"tie_breakers": ["b"]}}, "card.yaml: no metric has the key 'b'. Known: a."),
+        ({"literature": [{"title": "x", "metric": "b", "value": 1}]}, "no metric has the key 'b'. Known: a."),
+        ({"metrics": QUESTION["metrics"] * 2}, "card.yaml: two metrics have one key, among ['a', 'a']."),
+    ],
+)  # fmt: skip
+def test_a_wrong_key_of_a_card_is_named_for_a_file(
+    tmp_path: Path, change: dict[str, object], sentence: str
+) -> None:
+    """The hint is a line to write, not a word to type."""
+    content = {key: value for key, value in {**QUESTION, **change}.items() if value is not None}
+    path = tmp_path / "card.yaml"
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError) as caught:
+        read_card(ChallengeCard, path)
+
+    assert sentence in str(caught.value)
+
+
+# -------------------------------------------------------------------------- words that contradict
+@pytest.mark.parametrize(
+    ("kind", "words", "sentence"),
+    [
+        (
+            ScoreConfig,
+            ["predictions=a.csv", "run=x"],
+            "The words predictions= and run= contradict each other",
+        ),
+        (
+            ScoreConfig,
+            ["predictions=a.csv", "data=/x", "phantom=smoke"],
+            "The words data= and phantom= contradict each other",
+        ),
+        (RunConfig, ["data=/x", "phantom=small"], "The words data= and phantom= contradict each other"),
+    ],
+)
+def test_words_that_contradict_are_refused(kind: type[RunConfig], words: list[str], sentence: str) -> None:
+    """No word is dropped in silence."""
+    with pytest.raises(UserError) as caught:
+        parse_words(kind, ["challenge=kium", *words])
+
+    assert str(caught.value).startswith(sentence)
+
+
+def test_words_that_agree_are_taken() -> None:
+    """Each of them alone is fine."""
+    assert parse_words(RunConfig, ["challenge=kium", "data=/x"]).phantom == "small"
+    assert parse_words(RunConfig, ["challenge=kium", "phantom=smoke"]).data is None
+    assert parse_words(ScoreConfig, ["challenge=kium", "run=x"]).predictions is None
