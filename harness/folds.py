@@ -35,6 +35,11 @@ def make_folds(cases: Sequence[Case], strata: NDArray[np.bool_], n_folds: int, s
         UserError: fewer than 2 folds, or more folds than the patients can fill.
     """
     patients, of_case = np.unique([case.patient for case in cases], return_inverse=True)
+    if len(patients) < 2:
+        raise UserError(
+            f"Folds need at least 2 patients, but the development set has {len(patients)}. "
+            "Check that data= names the folder that holds them all."
+        )
     if not 2 <= n_folds <= len(patients):
         raise UserError(
             f"folds={n_folds} is impossible with {len(patients)} patients; "

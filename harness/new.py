@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import catalog
-from harness.config import NewConfig
+from harness.config import NewConfig, SubmissionCard, parse_card
 from harness.errors import UserError
 
 __all__ = ["new_submission"]
 
 CARD = """\
-challenge: {challenge}
+challenge: {question}
 team: {team}
-title: {name}
+title: {title}
 description: >-
   What is new in it, in a sentence or two.
 licence: not stated
@@ -56,7 +56,7 @@ def new_submission(name: str, config: NewConfig) -> Path:
     """Write `submissions/<name>/` in the working folder and return it.
 
     Raises:
-        UserError: for a bad name, or a folder that is there already.
+        UserError: for a bad name, a team no card may hold, or a folder that is there already.
     """
     challenge = catalog.challenge(config.challenge)
     if not catalog.NAME.fullmatch(name) or name == catalog.BASELINE:
@@ -68,21 +68,26 @@ def new_submission(name: str, config: NewConfig) -> Path:
     if folder.exists():
         raise UserError(f"{folder} is there already. Choose another name, or change what is in it.")
     baseline = catalog.submission(catalog.BASELINE, challenge).card
-    folder.mkdir(parents=True)
     words = {
         "name": name,
+        "title": _scalar(name),
         "challenge": challenge.name,
+        "question": _scalar(challenge.name),
         "team": _scalar(config.team),
         "hyperparameters": _section(dict(baseline.hyperparameters)),
         "trainer": _section(dict(baseline.trainer)),
         "loader": _section(dict(baseline.loader)),
     }
-    (folder / "submission.yaml").write_text(CARD.format(**words), encoding="utf-8")
+    card = CARD.format(**words)
+    parse_card(SubmissionCard, card, f"The card of {folder}")
+    folder.mkdir(parents=True)
+    (folder / "submission.yaml").write_text(card, encoding="utf-8")
     (folder / "model.py").write_text(MODEL.format(**words), encoding="utf-8")
     return folder
 
 
 def _scalar(text: str) -> str:
+    """Return text as YAML in quotes: a name such as `yes` stays a name."""
     import json
 
     return json.dumps(text, ensure_ascii=False)

@@ -122,7 +122,6 @@ def _fields(kind: type[BaseModel], groups: Sequence[str | int]) -> list[str]:
 
 def _record_of(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401  annotations are dynamic
     """Return the record type in an annotation such as `tuple[MetricCard, ...]`."""
-    is_class = get_origin(annotation) is None and isinstance(annotation, type)
-    if is_class and issubclass(annotation, BaseModel):
-        return annotation
+    if get_origin(annotation) is None and isinstance(annotation, type):
+        return annotation if issubclass(annotation, BaseModel) else None
     return next((found for part in get_args(annotation) if (found := _record_of(part)) is not None), None)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.config import (
     ChallengeCard,
     LimitsConfig,
+    NewConfig,
     RunConfig,
     ScoreConfig,
     SubmissionCard,
     parse_words,
     read_card,
 )
+from harness.contracts import Case
 from harness.errors import UserError
+from harness.folds import make_folds
+from harness.new import new_submission
 
 CARD = "challenge: kium\nteam: T\ntitle: t\n"
 
@@ -183,3 +189,41 @@ def test_words_that_agree_are_taken() -> None:
     assert parse_words(RunConfig, ["challenge=kium", "data=/x"]).phantom == "small"
     assert parse_words(RunConfig, ["challenge=kium", "phantom=smoke"]).data is None
     assert parse_words(ScoreConfig, ["challenge=kium", "run=x"]).predictions is None
+
+
+# ------------------------------------------------------------------------------------ new, folds
+@pytest.mark.parametrize("name", ["yes", "null", "on", "true"])
+def test_a_new_submission_keeps_a_name_that_yaml_would_change(chdir: Callable[[], Path], name: str) -> None:
+    """A title called yes is text."""
+    chdir()
+    folder = new_submission(name, NewConfig(challenge="kium", team='The "A": team 팀'))
+
+    read = read_card(SubmissionCard, folder / "submission.yaml")
+    assert (read.title, read.team, read.challenge) == (name, 'The "A": team 팀', "kium")
+
+
+@pytest.mark.parametrize("team", ["\x7f", "half \udcff"])
+def test_a_new_card_that_cannot_be_read_is_not_written(chdir: Callable[[], Path], team: str) -> None:
+    """No folder is left behind."""
+    root = chdir()
+    with pytest.raises(UserError, match=r"The card of submissions/mine cannot be read"):
+        new_submission("mine", NewConfig.model_construct(challenge="kium", team=team))
+
+    assert not (root / "submissions").exists()
+
+
+@pytest.mark.parametrize("team", ["", "x" * 201])
+def test_a_new_team_has_the_limits_of_the_card(team: str) -> None:
+    """Between 1 and 200 characters."""
+    with pytest.raises(UserError, match=r"^team: string should have at "):
+        parse_words(NewConfig, ["challenge=kium", f"team={team}"])
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_folds_of_no_patients_name_the_data(n: int) -> None:
+    """No number of folds is offered where none can be."""
+    cases = [Case(f"c{i}", f"p{i}", ()) for i in range(n)]
+    with pytest.raises(
+        UserError, match=rf"at least 2 patients, but the development set has {n}\. Check that data="
+    ):
+        make_folds(cases, np.zeros((n, 1), dtype=np.bool_), 2, seed=0)
