@@ -33,7 +33,7 @@ def planned(folder: Path, folds: int) -> tuple[Plan, SandboxSpec, dict[int, Fold
     words = ["challenge=kium", f"store={folder}", f"folds={folds}", "jobs=1"]
     plan = make_plan(parse_words(RunConfig, words), words)
     store = prepare_inputs(plan)
-    spec = sandbox_spec(plan.challenge, plan.submission, store, plan.isolation)
+    spec = sandbox_spec(plan, store)
     return plan, spec, fold_jobs(plan, store, range(folds))
 
 

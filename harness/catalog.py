@@ -93,13 +93,20 @@ def digest(paths: Iterable[Path], base: Path) -> str:
 
 
 def unit_files(folder: Path) -> list[Path]:
-    """Return a unit's files; hidden files and byte code are not part of it."""
-    return [
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not any(p.startswith(".") or p == "__pycache__" for p in path.relative_to(folder).parts)
-    ]
+    """Return a unit's files, sorted; hidden files and byte code are not part of it, in a fold neither.
+
+    Raises:
+        UserError: for a symbolic link, which might lead to what is sealed.
+    """
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if any(p.startswith(".") or p == "__pycache__" for p in path.relative_to(folder).parts):
+            continue
+        if path.is_symlink():
+            raise UserError(f"{path} is a symbolic link. Copy the file itself into the folder.")
+        if path.is_file():
+            found.append(path)
+    return found
 
 
 @dataclass(frozen=True)
@@ -138,14 +145,21 @@ class Challenge:
     @cached_property
     def training_digest(self) -> str:
         """Of the code that makes the inputs or that entries may extend; a change asks for training again."""
-        return digest(_reachable(self.folder, ("baseline", "data")), self.folder)
+        return digest(self.training_files, self.folder)
+
+    @property
+    def training_files(self) -> list[Path]:
+        """All that a fold sees of the challenge: no phantom, no judge, no data that lies here."""
+        return _reachable(self.folder, ("baseline", "data"))
 
     @cached_property
     def scoring_digest(self) -> str:
         """Of the code that turns predictions into numbers; a change asks for scoring again."""
-        metrics = PACKAGE_ROOT / "harness" / "metrics"
+        harness = PACKAGE_ROOT / "harness"
+        shared = [harness / f"{name}.py" for name in ("curves", "scoring", "statistics")]
         own = digest(_reachable(self.folder, ("scorer",)), self.folder)
-        return hashlib.sha256((own + digest(metrics.glob("*.py"), metrics)).encode()).hexdigest()
+        numbers = digest([*shared, *(harness / "metrics").glob("*.py")], harness)
+        return hashlib.sha256((own + numbers).encode()).hexdigest()
 
 
 def _reachable(folder: Path, modules: Iterable[str]) -> list[Path]:
@@ -184,8 +198,12 @@ class Submission:
     @cached_property
     def digest(self) -> str:
         """Of every file of the entry."""
-        files = [self.model, self.card_path] if self.is_baseline else unit_files(self.folder)
-        return digest(files, self.folder)
+        return digest(self.files, self.folder)
+
+    @property
+    def files(self) -> list[Path]:
+        """What the entry is made of, and all that a fold sees of it."""
+        return [self.model, self.card_path] if self.is_baseline else unit_files(self.folder)
 
     @property
     def module(self) -> str:

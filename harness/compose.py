@@ -7,7 +7,7 @@ import hashlib
 import io
 import shlex
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ from harness.scoring import assemble, fold_metrics, score_half, unscored
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
-    from harness.contracts import Arrays, CaseSet, Dataset, Failure
+    from harness.contracts import Arrays, CaseSet, Dataset, Outcome
     from harness.plan import Plan
 
 __all__ = ["data_facts", "write_files", "write_record", "write_references"]
@@ -58,6 +58,7 @@ def data_facts(dataset: Dataset, fingerprint: str, phantom: bool) -> DataFacts:
         n_development=len(dataset.development.cases),
         n_test=len(dataset.test.cases),
         test_truth=dataset.test.truth is not None,
+        truth_digest=key_of(truth_key(dataset)) if dataset.test.truth is not None else "",
     )
 
 
@@ -66,13 +67,23 @@ def challenge_facts(challenge: Challenge) -> ChallengeFacts:
     return ChallengeFacts(challenge.name, challenge.card.version, challenge.scoring_digest)
 
 
-def _done(plan: Plan, index: int, cell: StoredCell) -> Cell:
+def _cell(plan: Plan, index: int, **found: Any) -> Cell:  # noqa: ANN401  the fields that differ by state
     fold = plan.folds[index]
-    truth = plan.source.dataset.development.truth or {}
     return Cell(
         fold=index,
         seed=plan.config.seed,
         key=plan.keys[index],
+        n_train=len(fold.train),
+        n_heldout=len(fold.heldout),
+        **found,
+    )
+
+
+def _done(plan: Plan, index: int, cell: StoredCell) -> Cell:
+    truth = plan.source.dataset.development.truth or {}
+    return _cell(
+        plan,
+        index,
         state="done",
         failure_kind=None,
         failure_reason=None,
@@ -80,27 +91,22 @@ def _done(plan: Plan, index: int, cell: StoredCell) -> Cell:
         finished=cell.finished,
         seconds=cell.seconds,
         peak_memory_bytes=cell.peak_memory_bytes,
-        n_train=len(fold.train),
-        n_heldout=len(fold.heldout),
-        metrics=fold_metrics(plan.challenge.scorer, truth, cell.heldout, fold),
+        metrics=fold_metrics(plan.challenge.scorer, truth, cell.heldout, plan.folds[index]),
     )
 
 
-def _failed(plan: Plan, index: int, failure: Failure) -> Cell:
-    fold = plan.folds[index]
-    return Cell(
-        fold=index,
-        seed=plan.config.seed,
-        key=plan.keys[index],
+def _failed(plan: Plan, index: int, outcome: Outcome) -> Cell:
+    finished = datetime.now(UTC)
+    return _cell(
+        plan,
+        index,
         state="failed",
-        failure_kind=failure.kind.value,
-        failure_reason=failure.reason,
-        started=now(),
-        finished=now(),
-        seconds=0.0,
-        peak_memory_bytes=0,
-        n_train=len(fold.train),
-        n_heldout=len(fold.heldout),
+        failure_kind=outcome.failure.kind.value if outcome.failure else None,
+        failure_reason=outcome.failure.reason if outcome.failure else None,
+        started=(finished - timedelta(seconds=outcome.seconds)).isoformat(timespec="milliseconds"),
+        finished=finished.isoformat(timespec="milliseconds"),
+        seconds=outcome.seconds,
+        peak_memory_bytes=outcome.peak_memory_bytes,
         metrics={},
     )
 
@@ -129,10 +135,9 @@ def _halves(
     if len(cells) < len(plan.folds):
         covered = sum(len(plan.folds[index].heldout) for index in cells)
         return unscored(covered, n), unscored(0, n_test) if n_test else None
-    cv = score_half(scorer, data.development, predicted["cv"])
-    test = (
-        score_half(scorer, data.test, predicted["test"]) if n_test and data.test.truth is not None else None
-    )
+    cv = score_half(scorer, data.development, predicted["cv"], sealed=False)
+    known = n_test > 0 and data.test.truth is not None
+    test = score_half(scorer, data.test, predicted["test"], sealed=True) if known else None
     return cv, test
 
 
@@ -147,14 +152,12 @@ def _predicted(plan: Plan, cells: Mapping[int, StoredCell]) -> dict[str, Arrays]
     return predicted
 
 
-def write_record(
-    plan: Plan, cells: Mapping[int, StoredCell], failures: Mapping[int, tuple[Failure, str]]
-) -> RunRecord:
+def write_record(plan: Plan, cells: Mapping[int, StoredCell], failures: Mapping[int, Outcome]) -> RunRecord:
     """Score what is there and write the run's folder."""
     predicted = _predicted(plan, cells)
     cv, test = _halves(plan, cells, predicted)
     rows = [
-        _done(plan, i, cells[i]) if i in cells else _failed(plan, i, failures[i][0])
+        _done(plan, i, cells[i]) if i in cells else _failed(plan, i, failures[i])
         for i in range(len(plan.folds))
     ]
     finished = now()
@@ -165,7 +168,7 @@ def write_record(
         data=data_facts(plan.source.dataset, plan.fingerprint, plan.source.phantom),
         entry=_entry(plan, cells),
         state="failed" if failures else "complete",
-        failures=tuple(f"fold {i}: {f.kind.value}: {f.reason}" for i, (f, _) in sorted(failures.items())),
+        failures=tuple(_sentence(i, outcome) for i, outcome in sorted(failures.items())),
         n_folds=len(plan.folds),
         seed=plan.config.seed,
         cells=tuple(rows),
@@ -179,9 +182,14 @@ def write_record(
         provenance=provenance({"run": plan.config.seed, "folds": 0, "bootstrap": "harness.scoring.SEED"}),
     )
     fold_of = {int(row): fold.index for fold in plan.folds for row in fold.heldout}
-    logs = {i: cell.log for i, cell in cells.items()} | {i: log for i, (_, log) in failures.items()}
+    logs = {i: cell.log for i, cell in cells.items()} | {i: outcome.log for i, outcome in failures.items()}
     write_files(plan.config.runs, record, plan.challenge, plan.source.dataset, predicted, fold_of, logs)
     return record
+
+
+def _sentence(index: int, outcome: Outcome) -> str:
+    kind, reason = (outcome.failure.kind.value, outcome.failure.reason) if outcome.failure else ("", "")
+    return f"fold {index}: {kind}: {reason}"
 
 
 def _folds_csv(cases: CaseSet, fold_of: Mapping[int, int]) -> str:
@@ -231,6 +239,7 @@ def write_files(
         frame = _case_scores(challenge, dataset, predicted)
         if frame is not None:
             frame.to_parquet(folder / "cases.parquet", index=False)
+            (folder / "cases.parquet").chmod(0o600)  # an error of 0 or 1 is a label
         (folder / "log").mkdir()
         for index, text in (logs or {}).items():
             (folder / "log" / f"fold_{index}.txt").write_text(text, encoding="utf-8")
@@ -276,7 +285,7 @@ def _write_reference(
         title, predicted[half] = challenge.scorer.references(
             dataset.development.truth or {}, len(cases.cases)
         )[name]
-        halves[half] = score_half(challenge.scorer, cases, predicted[half])
+        halves[half] = score_half(challenge.scorer, cases, predicted[half], sealed=half == "test")
     moment = now()
     record = RunRecord(
         run_id=run_id(moment, f"reference-{name}", key),

@@ -20,6 +20,7 @@ from harness.folds import audit, make_folds
 from harness.prepare import Store, digests_of, fingerprint, prepare
 from harness.provenance import gpu_count
 from harness.source import Source, open_source
+from harness.staging import refuse_inside, stage
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge, Submission
@@ -29,18 +30,13 @@ __all__ = ["ENTRY", "Plan", "make_plan"]
 
 ENTRY = "harness.training:fit_and_predict"
 PRELOAD = ("torch", "pytorch_lightning", "timm", "monai", "cv2", "harness.training")
-DESCRIBING = (
-    "challenge",
-    "submission",
-    "data",
-    "truth",
-    "runs",
-    "site",
-    "store",
-    "sandbox",
-    "executor",
-    "jobs",
-)
+SECTIONS = {
+    "model": "hyperparameters",
+    "trainer": "trainer",
+    "loader": "loader",
+    "preparation": "preparation",
+}
+"""Words and the section of the settings that they change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +62,24 @@ class Plan:
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """The words that make this another entry than the submission as it is written."""
-        return tuple(w for w in self.words if w.partition("=")[0].partition(".")[0] not in NOT_THE_ENTRY)
+        """The settings that make this another entry than the submission as it is written, sorted."""
+        used = self.settings
+        plain = _settings(
+            self.config.model_copy(update={name: {} for name in SECTIONS}),
+            self.challenge,
+            self.submission,
+            self.source.phantom,
+        )
+        changed = [
+            f"{word}.{key}={value}"
+            for word, section in SECTIONS.items()
+            for key, value in used[section].items()
+            if plain[section].get(key) != value
+        ]
+        folds = len(self.folds)
+        changed += [f"folds={folds}"] if folds != self.challenge.card.folds else []
+        changed += [f"seed={self.config.seed}"] if self.config.seed else []
+        return tuple(sorted(changed))
 
     @property
     def jobs(self) -> int:
@@ -78,9 +90,6 @@ class Plan:
     def cells(self) -> Path:
         """Where finished folds are stored."""
         return self.config.runs / self.challenge.name / ".cells"
-
-
-NOT_THE_ENTRY = {*DESCRIBING, "limits", "wandb", "phantom"}
 
 
 def _settings(
@@ -135,6 +144,9 @@ def make_plan(config: RunConfig, words: Sequence[str]) -> Plan:
     development = source.dataset.development
     if development.truth is None:
         raise UserError(f"The development set in {source.root} has no truth, so nothing can be trained.")
+    if not submission.is_baseline:
+        places = {"data": source.root, "truth": config.truth, "runs": config.runs}
+        refuse_inside(submission.folder, {**places, "store": config.store, "site": config.site})
     digests = digests_of(source.dataset)
     data = fingerprint(source.dataset, digests)
     strata = challenge.data.strata(development.truth)
@@ -168,11 +180,12 @@ def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, Fol
     cases = plan.source.dataset.development
     truth: Arrays = cases.truth or {}
     patients = np.unique([case.patient for case in cases.cases], return_inverse=True)[1]
+    packages = packages_of(plan)
     jobs = {}
     for index in indices:
         fold = plan.folds[index]
         jobs[index] = FoldJob(
-            packages=packages_of(plan),
+            packages=packages,
             module=plan.submission.module,
             hyperparameters=plan.settings["hyperparameters"],
             trainer=plan.settings["trainer"],
@@ -193,10 +206,14 @@ def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, Fol
 
 
 def packages_of(plan: Plan) -> dict[str, str]:
-    """Return the units that a fold may import: its challenge and its own submission."""
-    packages = {f"challenges.{plan.challenge.name}": str(plan.challenge.folder)}
-    if not plan.submission.is_baseline:
-        packages[f"submissions.{plan.submission.name}"] = str(plan.submission.folder)
+    """Return the units that a fold may import, as copies of exactly what their digests cover."""
+    challenge, submission = plan.challenge, plan.submission
+    root = plan.config.store / challenge.name / "units"
+    seen = stage(challenge.training_files, challenge.folder, challenge.training_digest, root)
+    packages = {f"challenges.{challenge.name}": str(seen.resolve())}
+    if not submission.is_baseline:
+        own = stage(submission.files, submission.folder, submission.digest, root)
+        packages[f"submissions.{submission.name}"] = str(own.resolve())
     return packages
 
 
@@ -206,14 +223,12 @@ def _loader(plan: Plan) -> Mapping[str, Any]:
     return {**plan.settings["loader"], **without}
 
 
-def sandbox_spec(
-    challenge: Challenge, submission: Submission, store: Store, isolation: Isolation
-) -> SandboxSpec:
+def sandbox_spec(plan: Plan, store: Store) -> SandboxSpec:
     """Return what every fold may see: the units it is made of and the inputs."""
-    seen = [challenge.folder, submission.folder, store.development, store.test]
+    inputs = [str(path.resolve()) for path in (store.development, store.test)]
     return SandboxSpec(
-        isolation=isolation,
-        read_only=tuple(dict.fromkeys(str(path.resolve()) for path in seen)),
+        isolation=plan.isolation,
+        read_only=(*packages_of(plan).values(), *inputs),
         preload=PRELOAD,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ def expected_results(
 
 def _wrong_value(key: str, values: Array, wanted: ArraySpec, ids: Sequence[str]) -> str | None:
     """Name the first case whose value is not allowed."""
-    rows = values.reshape(len(ids), -1)
+    rows = values.reshape(len(ids), math.prod(wanted.shape))
     bad = ~np.isfinite(rows) | (rows < wanted.low) | (rows > wanted.high)
     if wanted.integer:
         bad |= rows != np.round(rows)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.progress import say
 from harness.records import atomic_folder
 
 if TYPE_CHECKING:
@@ -54,11 +55,19 @@ class Store:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a dot file, released by the system however this process ends."""
+def locked(path: Path, waiting: str = "") -> Iterator[None]:
+    """Hold an exclusive lock on a dot file, released by the system however this process ends.
+
+    `waiting` is said if another process holds it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting:
+                say(waiting)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

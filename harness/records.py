@@ -14,6 +14,7 @@ import dataclasses
 import json
 import math
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 SCHEMA = 1
+_PART = f".part-{platform.node()}-"
+"""What a folder is called while it is written: machine and process, so that another's is left alone."""
 
 Route = Literal["code", "file", "reference"]
 
@@ -259,11 +262,24 @@ def write_atomic(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def _remove_orphans(parent: Path) -> None:
+    """Remove what processes of this machine that were killed left half written."""
+    for path in parent.glob(f"{_PART}*"):
+        owner = path.name.removeprefix(_PART).partition("-")[0]
+        try:
+            os.kill(int(owner), 0)
+        except ProcessLookupError:
+            shutil.rmtree(path, ignore_errors=True)
+        except (ValueError, PermissionError):
+            continue
+
+
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `target` when the block ends, fsynced; or nothing does."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
+    _remove_orphans(target.parent)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f"{_PART}{os.getpid()}-"))
     try:
         yield temporary
         for path in temporary.rglob("*"):

@@ -15,7 +15,7 @@ from harness import catalog
 from harness.cells import StoredCell, load_cell, store_cell
 from harness.compose import write_record, write_references
 from harness.config import RunConfig
-from harness.contracts import Failure, FailureKind, FoldJob, Limits, Outcome, SandboxSpec
+from harness.contracts import FailureKind, FoldJob, Limits, Outcome, SandboxSpec
 from harness.errors import UserError
 from harness.plan import ENTRY, Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
 from harness.predictions import check, expected_results, halves
@@ -37,7 +37,7 @@ def run(config: RunConfig, words: Sequence[str]) -> RunRecord:
     """
     plan = make_plan(config, words)
     announce(plan)
-    with locked(plan.cells / f".{plan.key[:16]}.lock"):
+    with locked(plan.cells / f".{plan.key[:16]}.lock", "Waiting for another run of the same entry to end."):
         finished = already_done(plan)
         if finished is None:
             failures = train(plan)
@@ -64,9 +64,17 @@ def announce(plan: Plan) -> None:
 
 
 def already_done(plan: Plan) -> RunRecord | None:
-    """Return the complete record of this very computation, if there is one."""
-    records = load_all(plan.config.runs, plan.challenge.name)
-    return next((r for r in reversed(records) if r.key == plan.key and r.state == "complete"), None)
+    """Return the complete record of this very computation, if it is the newest of its entry."""
+    who = (plan.submission.name, plan.submission.card.team, plan.overrides, plan.fingerprint)
+    records = [
+        record
+        for record in load_all(plan.config.runs, plan.challenge.name)
+        if (record.entry.name, record.entry.team, record.entry.overrides, record.data.fingerprint) == who
+        and record.entry.route == "code"
+    ]
+    newest = max(records, key=lambda record: record.finished, default=None)
+    same = newest is not None and newest.key == plan.key and newest.state == "complete"
+    return newest if same else None
 
 
 def stored(plan: Plan) -> dict[int, StoredCell]:
@@ -75,7 +83,7 @@ def stored(plan: Plan) -> dict[int, StoredCell]:
     return {index: cell for index, cell in cells.items() if cell is not None}
 
 
-def train(plan: Plan) -> dict[int, tuple[Failure, str]]:
+def train(plan: Plan) -> dict[int, Outcome]:
     """Train the folds that are not done; return the failures with their logs."""
     pending = [fold.index for fold in plan.folds if not (plan.cells / plan.keys[fold.index]).is_dir()]
     if len(pending) < len(plan.folds):
@@ -83,8 +91,8 @@ def train(plan: Plan) -> dict[int, tuple[Failure, str]]:
     if not pending:
         return {}
     store = prepare_inputs(plan)
-    spec = sandbox_spec(plan.challenge, plan.submission, store, plan.isolation)
-    failures: dict[int, tuple[Failure, str]] = {}
+    spec = sandbox_spec(plan, store)
+    failures: dict[int, Outcome] = {}
     with (
         open_tracker(plan) as tracker,
         open_progress(len(pending)) as progress,
@@ -101,7 +109,7 @@ def train(plan: Plan) -> dict[int, tuple[Failure, str]]:
 
 
 def settle(
-    plan: Plan, index: int, outcome: Outcome, failures: dict[int, tuple[Failure, str]], progress: Progress
+    plan: Plan, index: int, outcome: Outcome, failures: dict[int, Outcome], progress: Progress
 ) -> None:
     """Store what is done; keep what failed.
 
@@ -117,7 +125,7 @@ def settle(
             "Type: harness doctor"
         )
     else:
-        failures[index] = (outcome.failure, outcome.log)
+        failures[index] = outcome
         progress.done(index, f"FAILED ({outcome.failure.kind.value}): {outcome.failure.reason}")
 
 

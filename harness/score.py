@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
 import re
@@ -9,6 +10,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from harness import catalog
 from harness.cells import key_of
@@ -22,6 +25,7 @@ from harness.compose import (
     write_references,
 )
 from harness.config import ScoreConfig
+from harness.contracts import Case, CaseSet, Fold
 from harness.errors import UserError
 from harness.predictions import check, from_file
 from harness.prepare import digests_of, fingerprint, locked
@@ -29,12 +33,15 @@ from harness.progress import say
 from harness.provenance import provenance
 from harness.records import Entry, Half, RunRecord, load_all
 from harness.safe_open import read_bytes
-from harness.scoring import score_half
+from harness.scoring import fold_metrics, score_half
 from harness.source import Source, open_source
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
-    from harness.contracts import Array, CaseSet
+    from harness.contracts import Array, Arrays
+
+Scored = tuple[RunRecord, dict[str, dict[str, "Array"]], dict[int, int] | None]
+"""A record, the predictions of each half, and the fold of each development row."""
 
 __all__ = ["score", "score_against_file"]
 
@@ -51,14 +58,14 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
         raise UserError(f"{source.root} holds no test truth. Type truth=/path/to/the/truth file.")
     data = fingerprint(source.dataset, digests_of(source.dataset))
     make = _file_record if config.predictions is not None else _run_record
-    record, predicted = make(config, words, challenge, source, data)
+    record, predicted, folds = make(config, words, challenge, source, data)
     with locked(config.runs / challenge.name / ".cells" / f".{record.key[:16]}.lock"):
         known = [r for r in load_all(config.runs, challenge.name) if r.key == record.key]
         if known:
             say(f"Already scored: run {known[-1].run_id} stands.")
             record = known[-1]
         else:
-            write_files(config.runs, record, challenge, source.dataset, predicted)
+            write_files(config.runs, record, challenge, source.dataset, predicted, folds)
     write_references(challenge, source.dataset, data, source.phantom, config.runs)
     return record
 
@@ -91,11 +98,11 @@ def _positional(challenge: Challenge, truth: Path | None, path: Path) -> Mapping
 
 def _file_record(
     config: ScoreConfig, words: Sequence[str], challenge: Challenge, source: Source, data: str
-) -> tuple[RunRecord, dict[str, dict[str, Array]]]:
+) -> Scored:
     path = config.predictions or Path()
     cases = source.dataset.test
     predictions = _read(challenge, path, cases)
-    half = score_half(challenge.scorer, cases, predictions)
+    half = score_half(challenge.scorer, cases, predictions, sealed=True)
     half = dataclasses.replace(half, positional=_positional(challenge, _truth_file(config, source), path))
     content = hashlib.sha256(read_bytes(path)).hexdigest()
     name = entry_name(config.name or path.stem)
@@ -108,8 +115,8 @@ def _file_record(
         licence="not stated",
         digest=content,
     )
-    key = key_of(["file", content, entry.team, entry.name, *_scored(challenge, source, data)])
-    return _record(config, words, challenge, source, data, entry, key, half), {"test": predictions}
+    key = key_of(["file", content, entry.team, entry.name, entry.title, *_scored(challenge, source, data)])
+    return _record(config, words, challenge, source, data, entry, key, half), {"test": predictions}, None
 
 
 def _scored(challenge: Challenge, source: Source, data: str) -> list[str]:
@@ -155,7 +162,7 @@ def _record(
 
 def _run_record(
     config: ScoreConfig, words: Sequence[str], challenge: Challenge, source: Source, data: str
-) -> tuple[RunRecord, dict[str, dict[str, Array]]]:
+) -> Scored:
     """Score the stored test predictions of a code entry, now that the truth is there."""
     if config.run is None:
         raise UserError("Nothing to score. Type predictions=output.csv, or run=RUN_ID for a stored run.")
@@ -169,24 +176,63 @@ def _run_record(
         raise UserError(
             f"Run {old.run_id} is {old.state} on data {old.data.fingerprint[:10]}; this is {data[:10]}."
         )
-    stored = config.runs / challenge.name / old.run_id / "predictions"
-    predicted = {
-        half: from_file(stored / f"{half}.npz")
-        for half in ("cv", "test")
-        if (stored / f"{half}.npz").is_file()
-    }
+    stored = config.runs / challenge.name / old.run_id
+    paths = {half: stored / "predictions" / f"{half}.npz" for half in ("cv", "test")}
+    if old.entry.route != "code" or not all(path.is_file() for path in paths.values()):
+        raise UserError(f"Run {old.run_id} holds no predictions of both halves. Name a run of a code entry.")
+    predicted = {half: from_file(path) for half, path in paths.items()}
+    folds = read_folds(stored / "folds.csv", source.dataset.development.ids)
+    record = _rescored(old, folds, words, challenge, source, data, predicted)
+    return record, predicted, dict(enumerate(folds.tolist()))
+
+
+def _rescored(
+    old: RunRecord,
+    fold_of: Array,
+    words: Sequence[str],
+    challenge: Challenge,
+    source: Source,
+    data: str,
+    predicted: Mapping[str, dict[str, Array]],
+) -> RunRecord:
+    """Return the record with every number computed again by today's scorer."""
+    development, test = source.dataset.development, source.dataset.test
     moment = now()
     key = key_of(["run", old.key, *_scored(challenge, source, data)])
-    record = dataclasses.replace(
+    truth = development.truth or {}
+    cells = tuple(
+        dataclasses.replace(
+            cell, metrics=_cell_metrics(challenge, truth, predicted["cv"], fold_of == cell.fold)
+        )
+        for cell in old.cells
+    )
+    return dataclasses.replace(
         old,
         run_id=run_id(moment, old.entry.name, key),
         key=key,
         challenge=challenge_facts(challenge),
         data=data_facts(source.dataset, data, source.phantom),
-        test=score_half(challenge.scorer, source.dataset.test, predicted["test"]),
+        cells=cells,
+        cv=score_half(challenge.scorer, development, predicted["cv"], sealed=False),
+        test=score_half(challenge.scorer, test, predicted["test"], sealed=True),
         finished=moment,
+        command=shlex.join(["harness", "score", *words]),
     )
-    return record, predicted
+
+
+def _cell_metrics(
+    challenge: Challenge, truth: Arrays, pooled: Arrays, inside: Array
+) -> dict[str, float | None]:
+    fold = Fold(0, np.array([], dtype=np.int64), inside)
+    heldout = {name: values[inside] for name, values in pooled.items()}
+    return fold_metrics(challenge.scorer, truth, heldout, fold)
+
+
+def read_folds(path: Path, ids: Sequence[str]) -> Array:
+    """Return the fold of each case from a run's folds.csv."""
+    with path.open(newline="", encoding="utf-8") as file:
+        fold_of = {row["case"]: int(row["fold"]) for row in csv.DictReader(file)}
+    return np.array([fold_of[case] for case in ids])
 
 
 def score_against_file(config: ScoreConfig) -> Half:
@@ -195,13 +241,11 @@ def score_against_file(config: ScoreConfig) -> Half:
     Raises:
         UserError: for either file, by row and column.
     """
-    from harness.contracts import Case, CaseSet
-
     challenge = catalog.challenge(config.challenge)
     if config.predictions is None or config.truth is None:
         raise UserError("Type predictions=output.csv truth=groundtruth.csv.")
     ids = challenge.scorer.truth_ids(config.truth)
     truth = challenge.scorer.read_truth(config.truth, ids)
     cases = CaseSet(tuple(Case(i, i, ()) for i in ids), truth)
-    half = score_half(challenge.scorer, cases, _read(challenge, config.predictions, cases))
+    half = score_half(challenge.scorer, cases, _read(challenge, config.predictions, cases), sealed=True)
     return dataclasses.replace(half, positional=_positional(challenge, config.truth, config.predictions))

@@ -24,8 +24,11 @@ def _number(value: Array | float) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def score_half(scorer: ScorerUnit, cases: CaseSet, predictions: Arrays) -> Half:
+def score_half(scorer: ScorerUnit, cases: CaseSet, predictions: Arrays, *, sealed: bool) -> Half:
     """Score one half, with 95 % bootstrap intervals over its patients.
+
+    A sealed half has no panel: whoever submits distinct scores knows their order, and the corners of a
+    ROC curve, or counts by location, would then spell out every label.
 
     Raises:
         ValueError: if the truth is absent or the predictions do not cover every case.
@@ -42,7 +45,7 @@ def score_half(scorer: ScorerUnit, cases: CaseSet, predictions: Arrays) -> Half:
     for key, value in values.items():
         low, high = statistics.percentile_interval(resampled[key])
         metrics[key] = Interval(_number(value), _number(low), _number(high))
-    return Half(n, n, metrics, scorer.panel(cases.truth, predictions))
+    return Half(n, n, metrics, {} if sealed else scorer.panel(cases.truth, predictions))
 
 
 def unscored(n_scored: int, n_expected: int) -> Half:

@@ -19,6 +19,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 
 from harness.catalog import open_packages
 from harness.contracts import ArraySpec, FoldJob
+from harness.errors import UserError
 from harness.wire import Refused
 
 if TYPE_CHECKING:
@@ -156,7 +157,10 @@ def load_model(job: FoldJob) -> pl.LightningModule:
         raise ContractError(
             f"{job.module}.Model does not take the hyperparameters {sorted(job.hyperparameters)}: {error}."
         ) from error
-    model: pl.LightningModule = model_class(**job.hyperparameters)
+    try:
+        model: pl.LightningModule = model_class(**job.hyperparameters)
+    except UserError as error:
+        raise ContractError(str(error)) from error
     return model
 
 
