@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from leaderboard.card import Card, Published
+from leaderboard.judging import OLD_SCORER
 from leaderboard.standings import Standings
 from leaderboard.text import clean, count
 
@@ -29,6 +31,12 @@ ISOLATION = {
     "machine's process table.",
     "none": "Not isolated: an entry that ships with the project, or one its own team ran.",
 }
+PHANTOM = (
+    "The patients of this board are synthetic. Its scores show that entries and the harness work; they say "
+    "nothing about real patients and never meet real scores. The phantom patients are made by public code, "
+    "so nothing here is sealed: a rank shows that the machine works, not who is better."
+)
+NAME, MOST_WARNINGS = 120, 5
 NO_CODE = "No code of the entry ran."
 
 
@@ -85,13 +93,40 @@ def rule_of(standing: Standings) -> str:
 def warnings_of(standing: Standings) -> tuple[str, ...]:
     """Return what makes the scores of this board hard to compare."""
     board = standing.board
-    if board is None or len(board.scorers) < 2:
+    if board is None:
         return ()
-    return (
-        f"The scores on this board were made by {len(board.scorers)} versions of the scorer "
-        f"(challenge version {', '.join(clean(v, 20) for v in board.versions)}): compare them with "
-        "care until all entries are scored again.",
+    found = []
+    if (old := sum(row.reason == OLD_SCORER for row in standing.rows)) > 0:
+        found.append(
+            f"The scores on this board were made by {len(board.scorers)} versions of the scorer (challenge "
+            f"version {', '.join(clean(v, 20) for v in board.versions)}), which cannot be compared: only "
+            f"those of the newest are ranked, and {old} {'entry is' if old == 1 else 'entries are'} not."
+        )
+    if len(board.truths) > 1:
+        found.append(
+            f"The test scores on this board were made against {len(board.truths)} different test truths: "
+            "only those against the newest record's truth are ranked."
+        )
+    return (*found, *_look_alikes(standing))
+
+
+def _look_alikes(standing: Standings) -> tuple[str, ...]:
+    """Return a warning for each name that readers cannot tell from another team's."""
+    teams = {row.record.entry.team for row in standing.rows}
+    groups: dict[str, list[str]] = {}
+    for team in sorted(teams):
+        groups.setdefault(unicodedata.normalize("NFKC", clean(team, NAME)).casefold(), []).append(team)
+    alike = [group for group in groups.values() if len(group) > 1]
+    return tuple(
+        f"{len(group)} different teams have names that look alike: {_spelt(group)}. Their entries are kept "
+        "apart, and the link of each leads to its own page."
+        for group in alike[:MOST_WARNINGS]
     )
+
+
+def _spelt(names: list[str]) -> str:
+    """Return each name with its invisible and unusual characters spelt out."""
+    return ", ".join(clean(ascii(name), NAME) for name in names[:MOST_WARNINGS])
 
 
 def metrics_of(card: Card) -> tuple[MetricView, ...]:

@@ -73,6 +73,8 @@ class EntryView:
     description: tuple[str, ...]
     standing: str
     """One sentence: its rank, or why it has none."""
+    note: str
+    """Says so where a newer run does not replace this one."""
     ok: bool
     failures: tuple[str, ...]
     n_cv: str
@@ -116,6 +118,7 @@ def entry_view(row: Row, standing: Standings, decimals: Decimals) -> EntryView:
         title=clean(record.entry.title, 300),
         description=_paragraphs(record.entry.description),
         standing=_sentence(row, standing),
+        note=f"{row.note[:1].upper()}{row.note[1:]}." if row.note else "",
         ok=row.status == "complete",
         failures=_failures(row),
         n_cv=_cases(record.cv),

@@ -62,6 +62,7 @@ def _row(section: str, row: Row, standing: Standings) -> dict[str, Any]:
         "would_rank": row.rank if section == "reference" else None,
         "status": row.status,
         "reason": clean(row.reason) if row.reason else "",
+        "note": row.note,
         "team": clean(entry.team),
         "title": clean(entry.title),
         "entry": clean(entry.name),
@@ -116,7 +117,7 @@ def _inert(value: object) -> object:
 
 
 _HEAD = (
-    *("section", "rank", "would_rank", "status", "reason", "team", "title", "entry", "overrides", "route"),
-    *("isolation", "cv_rank", "test_rank", "shift", "fold_mean", "fold_sd", "folds_defined", "folds"),
-    *("seconds", "earlier_runs", "run_id", "digest", "finished", "id"),
+    *("section", "rank", "would_rank", "status", "reason", "note", "team", "title", "entry", "overrides"),
+    *("route", "isolation", "cv_rank", "test_rank", "shift", "fold_mean", "fold_sd", "folds_defined"),
+    *("folds", "seconds", "earlier_runs", "run_id", "digest", "finished", "id"),
 )

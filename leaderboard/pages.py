@@ -8,6 +8,8 @@ from typing import Literal
 
 from harness.records import Half, Interval, RunRecord
 from leaderboard.about import (
+    NAME,
+    PHANTOM,
     Fact,
     MetricView,
     PublishedView,
@@ -36,7 +38,7 @@ __all__ = [
     "challenge_view",
 ]
 
-SHORT, LONG = 120, 400
+SHORT, LONG = NAME, 400
 ROUTES = {"code": "trained here", "file": "prediction file", "reference": "reference"}
 HALVES = {"test": "test", "cv": "CV"}
 
@@ -66,6 +68,8 @@ class RowView:
     isolation: str
     status: str
     reason: str
+    note: str
+    """Says so where a newer run does not replace the one that is shown."""
     main: Value
     """The ranking metric on the half that ranks."""
     other: Value
@@ -117,6 +121,8 @@ class BoardView:
     ranking_note: str
     n_development: str
     n_test: str
+    notice: str
+    """What a reader of phantom scores must know; empty on real data."""
     warnings: tuple[str, ...]
     metrics: tuple[MetricView, ...]
     facts: tuple[Fact, ...]
@@ -223,7 +229,7 @@ def _ends(rows: Sequence[Row], metric: MetricFacts, half: HalfName) -> list[floa
     found: list[float] = []
     for row in rows:
         scores = half_of(row.record, half)
-        if scores is not None and scored(scores, metric.key) is not None:
+        if row.status == "complete" and scores is not None and scored(scores, metric.key) is not None:
             interval = scores.metrics[metric.key]
             found += [v for v in (interval.value, interval.low, interval.high) if v is not None]
     return found
@@ -246,9 +252,10 @@ def _row(row: Row, columns: _Columns) -> RowView:
         isolation=clean(record.isolation, 20) if entry.route == "code" else "",
         status=row.status,
         reason=clean(row.reason, LONG) if row.reason else "",
+        note=row.note,
         main=value_of(main, key, columns.decimals[key, columns.half]),
         other=value_of(half_of(record, columns.other), key, columns.decimals[key, columns.other]),
-        plot=_plot(main, key, columns.axis),
+        plot=_plot(main, key, columns.axis) if row.status == "complete" else None,
         shift=_shift(row),
         shift_places=row.shift or 0,
         folds=_folds(spread, columns.decimals[key, "cv"]),
@@ -338,6 +345,7 @@ def board_view(standing: Standings) -> BoardView:
         ranking_note=card.ranking_note,
         n_development=count(board.newest.data.n_development),
         n_test=count(board.newest.data.n_test),
+        notice=PHANTOM if board.phantom else "",
         warnings=warnings_of(standing),
         metrics=metrics_of(card),
         facts=facts_of(standing),
@@ -351,7 +359,7 @@ def _lines(standing: Standings, columns: _Columns) -> tuple[Line, ...]:
     key, names = standing.card.ranking.key, dict[float, list[str]]()
     for row in standing.references:
         value = scored(half_of(row.record, standing.half), key)
-        if value is not None:
+        if value is not None and row.status == "complete":
             names.setdefault(value, []).append(clean(row.record.entry.title, 60))
     decimals = columns.decimals[key, standing.half]
     return tuple(

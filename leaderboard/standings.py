@@ -14,18 +14,38 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from harness.records import Half, RunRecord
+from harness.records import RunRecord
 from leaderboard.card import Card, MetricFacts, Published
+from leaderboard.judging import (
+    HalfName,
+    Judged,
+    Status,
+    age,
+    basis_of,
+    finite,
+    half_of,
+    judge,
+    note_of,
+    scored,
+    standing_of,
+    truths_of,
+)
 
-__all__ = ["Board", "FoldSpread", "Row", "Standings", "boards", "fold_spread", "scored", "standings"]
+__all__ = [
+    "Board",
+    "FoldSpread",
+    "HalfName",
+    "Row",
+    "Standings",
+    "boards",
+    "fold_spread",
+    "half_of",
+    "scored",
+    "standings",
+]
 
-HalfName = Literal["cv", "test"]
-Status = Literal["complete", "failed", "partial", "undefined", "unscored"]
 Key = tuple[float, ...]
-
-HALF_WORDS = {"cv": "pooled out-of-fold (CV)", "test": "test"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +67,17 @@ class Board:
     @property
     def newest(self) -> RunRecord:
         """The record that finished last; the data's facts are read from it."""
-        return max(self.records, key=_age)
+        return max(self.records, key=age)
 
     @property
     def scorers(self) -> tuple[str, ...]:
         """The digests of the scorers that made these scores; more than one cannot be compared."""
         return tuple(sorted({record.challenge.digest for record in self.records}))
+
+    @property
+    def truths(self) -> tuple[str, ...]:
+        """The digests of the known test truths; more than one cannot be compared."""
+        return truths_of(self.records)
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -80,10 +105,12 @@ class Row:
     """Safe as a file name: lower-case letters, digits, _ and -."""
     record: RunRecord
     earlier: int
-    """Runs of the same entry that this one replaces."""
+    """Older runs of the same entry."""
     status: Status
     reason: str = ""
     """Why it is not ranked; empty if it is."""
+    note: str = ""
+    """Says so where a newer run of the entry does not replace this one."""
     rank: int | None = None
     """Ties share a rank (1, 2, 2, 4). Of a reference: where it would stand."""
     cv_rank: int | None = None
@@ -139,16 +166,17 @@ def standings(records: Iterable[RunRecord], card: Card) -> Standings:
     found = boards(records)
     if len(found) > 1:
         raise ValueError(f"records of {len(found)} boards cannot be ranked together")
-    latest = _latest(found[0].records if found else ())
-    half = _ranking_half([row.record for row in latest], card)
-    judged = [_judged(row, card, half) for row in latest]
+    board = found[0] if found else None
+    runs = board.records if board else ()
+    basis = basis_of(runs, card)
+    half, judged = basis.half, _rows([judge(run, basis, card) for run in runs])
     entries = [row for row in judged if row.record.entry.route != "reference"]
-    references = [row for row in judged if row.record.entry.route == "reference"]
+    references = [row for row in judged if row.record.entry.route == "reference" and row.status != "outdated"]
     complete = [row for row in entries if row.status == "complete"]
     ranked = _with_shift(_ranked(complete, card, half), card)
     return Standings(
         card=card,
-        board=found[0] if found else None,
+        board=board,
         half=half,
         ranked=ranked,
         unranked=tuple(sorted((r for r in entries if r.status != "complete"), key=_unranked_order)),
@@ -160,7 +188,7 @@ def standings(records: Iterable[RunRecord], card: Card) -> Standings:
 def fold_spread(record: RunRecord, key: str) -> FoldSpread:
     """Return the spread of a metric over the folds' held-out parts."""
     cells = sorted(record.cells, key=lambda cell: (cell.fold, cell.seed))
-    values = tuple(_finite(cell.metrics.get(key)) if cell.state == "done" else None for cell in cells)
+    values = tuple(finite(cell.metrics.get(key)) if cell.state == "done" else None for cell in cells)
     known = [value for value in values if value is not None]
     if not known:
         return FoldSpread(values, 0, None, None)
@@ -171,28 +199,26 @@ def fold_spread(record: RunRecord, key: str) -> FoldSpread:
     return FoldSpread(values, len(known), mean, math.sqrt(squares / (len(known) - 1)))
 
 
-def scored(half: Half | None, key: str) -> float | None:
-    """Return the metric's value on a half whose cases are all scored; None otherwise, never NaN."""
-    if half is None or half.n_scored != half.n_expected or half.n_expected < 1:
-        return None
-    interval = half.metrics.get(key)
-    return None if interval is None else _finite(interval.value)
-
-
-def half_of(record: RunRecord, name: HalfName) -> Half | None:
-    """Return the record's CV or test half."""
-    return record.test if name == "test" else record.cv
-
-
 # --------------------------------------------------------------------------- one row per entry
-def _latest(records: Sequence[RunRecord]) -> list[Row]:
-    groups: dict[tuple[str, ...], list[RunRecord]] = {}
-    for record in records:
-        groups.setdefault(_identity(record), []).append(record)
-    return [
-        Row(_entry_id(key), max(group, key=_age), len(group) - 1, "complete")
-        for key, group in sorted(groups.items())
-    ]
+def _rows(runs: Iterable[Judged]) -> list[Row]:
+    """Return one row for each entry."""
+    groups: dict[tuple[str, ...], list[Judged]] = {}
+    for run in runs:
+        groups.setdefault(_identity(run.record), []).append(run)
+    return [_row(_entry_id(key), group) for key, group in sorted(groups.items())]
+
+
+def _row(name: str, group: list[Judged]) -> Row:
+    stands = standing_of(group)
+    newest = max(group, key=lambda item: age(item.record))
+    return Row(
+        id=name,
+        record=stands.record,
+        earlier=sum(age(item.record) < age(stands.record) for item in group),
+        status=stands.status,
+        reason=stands.reason,
+        note=note_of(stands, newest) if newest is not stands else "",
+    )
 
 
 def _identity(record: RunRecord) -> tuple[str, ...]:
@@ -206,56 +232,6 @@ def _entry_id(identity: tuple[str, ...]) -> str:
     slug = re.sub(r"[^a-z0-9_]+", "-", identity[2].lower()).strip("-")[:40].strip("-")
     text = "\0".join(identity).encode("utf-8", "surrogatepass")
     return f"{slug or 'entry'}-{hashlib.sha256(text).hexdigest()[:12]}"
-
-
-# ------------------------------------------------------------------------------- who is ranked
-def _ranking_half(records: Sequence[RunRecord], card: Card) -> HalfName:
-    """Return "test" where an entry has a test score, else "cv"; references decide if nobody entered."""
-    entries = [record for record in records if record.entry.route != "reference"]
-    order: tuple[HalfName, HalfName] = ("test", "cv")
-    for group in (entries, records):
-        for half in order:
-            if any(_status(record, card, half) == "complete" for record in group):
-                return half
-    return "test" if any(record.data.test_truth for record in records) else "cv"
-
-
-def _judged(row: Row, card: Card, half: HalfName) -> Row:
-    status = _status(row.record, card, half)
-    reason = "" if status == "complete" else _reason(row.record, card, half, status)
-    return replace(row, status=status, reason=reason)
-
-
-def _status(record: RunRecord, card: Card, half: HalfName) -> Status:
-    """Return "complete" only for a record whose value may be ranked."""
-    scores = half_of(record, half)
-    if record.state != "complete":
-        return "failed"
-    if any(cell.state != "done" for cell in record.cells):
-        return "partial"
-    if scores is None:
-        return "unscored"
-    if scores.n_expected < 1 or scores.n_scored != scores.n_expected:
-        return "partial"
-    return "undefined" if scored(scores, card.ranking.key) is None else "complete"
-
-
-def _reason(record: RunRecord, card: Card, half: HalfName, status: Status) -> str:
-    scores = half_of(record, half)
-    failed = [cell for cell in record.cells if cell.state != "done"]
-    if status in ("failed", "partial") and record.failures:
-        more = f" (and {len(record.failures) - 1} more)" if len(record.failures) > 1 else ""
-        return record.failures[0] + more
-    if failed:
-        kinds = ", ".join(sorted({cell.failure_kind or "no reason given" for cell in failed}))
-        return f"{len(failed)} of {len(record.cells)} folds failed ({kinds})."
-    if status == "partial" and scores is not None:
-        return f"{scores.n_scored} of {scores.n_expected} {half} cases are scored."
-    if status == "unscored" and half == "test":
-        return "No test score: this board ranks on the test set."
-    if status == "undefined":
-        return f"{card.ranking.title} is undefined (NaN) on the {HALF_WORDS[half]} predictions."
-    return "It has no scores." if status == "unscored" else "It failed, without a reason given."
 
 
 # -------------------------------------------------------------------------------------- ranking
@@ -313,20 +289,12 @@ def _placed(rows: list[Row], ranked: tuple[Row, ...], card: Card, half: HalfName
 
 # -------------------------------------------------------------------------------------- details
 def _unranked_order(row: Row) -> tuple[int, str, str]:
-    order = ("unscored", "undefined", "partial", "failed")
+    order = ("outdated", "unscored", "undefined", "invalid", "partial", "failed")
     return (order.index(row.status), row.record.entry.team.casefold(), row.id)
-
-
-def _age(record: RunRecord) -> tuple[str, str, str]:
-    return (record.finished, record.run_id, record.key)
 
 
 def _order(record: RunRecord) -> tuple[str, str, str]:
     return (record.run_id, record.finished, record.key)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _hex(fingerprint: str) -> str:

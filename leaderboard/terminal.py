@@ -27,7 +27,7 @@ def render(standing: Standings, most: int = HIDDEN) -> RenderableType:
     parts: list[RenderableType] = [head, _ranking(view, most)]
     if len(view.ranked) > most:
         parts.append(Text(f"and {len(view.ranked) - most} more ranked entries", style="dim"))
-    parts += [Text(warning, style="yellow") for warning in view.warnings]
+    parts += [Text(words, style="yellow") for words in (view.notice, *view.warnings) if words]
     if view.unranked:
         parts += [Text("\nNot ranked", style="bold"), _unranked(view)]
     if view.references:
@@ -54,6 +54,8 @@ def _entry(row: RowView) -> Text:
     lines = Text(no_wrap=True, overflow="ellipsis")
     lines.append(row.team)
     lines.append(f"\n{words}", style="dim")
+    if row.note:
+        lines.append(f"\n{row.note}", style="red")
     return lines
 
 

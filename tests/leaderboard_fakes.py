@@ -212,6 +212,9 @@ def record(
     phantom: bool = False,
     digest: str = "d" * 64,
     panel: bool = True,
+    scorer: str = "c" * 64,
+    truth: str = "",
+    isolation: str = "bubblewrap",
 ) -> RunRecord:
     """Return a run record; with a failure it is failed and without scores."""
     seeded = random.Random(ascii((name, team, cv)))
@@ -233,8 +236,8 @@ def record(
     return RunRecord(
         run_id=run_id or f"{name}-{finished[:10]}",
         key=f"key-{name}-{overrides}",
-        challenge=ChallengeFacts("kium", "1", "c" * 64),
-        data=DataFacts(FINGERPRINT, phantom, 1127, 50, True),
+        challenge=ChallengeFacts("kium", "1", scorer),
+        data=DataFacts(FINGERPRINT, phantom, 1127, 50, True, truth),
         entry=entry,
         state="failed" if failed else "complete",
         failures=(f"Fold 3 failed ({failure[0]}): {failure[1]}",) if failure else (),
@@ -243,7 +246,7 @@ def record(
         cells=cells if route == "code" else (),
         cv=None if cv is None or failed else half(cv, accuracy - 0.001, 1127, panel),
         test=None if test is None or failed else half(test, accuracy, 50, panel),
-        isolation="bubblewrap" if route == "code" else "none",
+        isolation=isolation if route == "code" else "none",
         started="2026-11-20T08:00:00Z",
         finished=finished,
         seconds=3245.0 if route == "code" else 0.0,

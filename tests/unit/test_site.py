@@ -335,6 +335,7 @@ def test_a_phantom_board_says_so_in_its_title(tmp_path: Path) -> None:
     assert "<title>Phantom board" in text
     assert "on phantom data" in text
     assert "are synthetic" in text
+    assert "made by public code, so nothing here is sealed: a rank shows that the machine works" in text
     assert "hantom" not in real.read_text(encoding="utf-8")
 
 
@@ -363,13 +364,52 @@ def test_shown_decimals_follow_the_number_of_cases() -> None:
     assert row.other.exact.startswith("0.6987654 ")
 
 
-def test_a_board_scored_by_two_scorers_says_so() -> None:
-    """Scores of different scorer versions stand together only with a warning."""
-    newer = record("b")
-    newer = dataclasses.replace(newer, challenge=dataclasses.replace(newer.challenge, digest="e" * 64))
-    assert not board_view(standings([record("a")], card())).warnings
-    (warning,) = board_view(standings([record("a"), newer], card())).warnings
+def warnings(*runs: RunRecord) -> tuple[str, ...]:
+    """Return what a board warns of."""
+    return board_view(standings(runs, card())).warnings
+
+
+def test_a_board_scored_by_two_scorers_says_so_until_all_are_scored_again() -> None:
+    """Scores of an earlier scorer are out of the ranking, and a line on top says why."""
+    newer = record("b", scorer="e" * 64, finished="2026-12-01")
+    assert warnings(record("a")) == ()
+    (warning,) = warnings(record("a"), newer)
     assert "2 versions of the scorer" in warning
+    assert "1 entry is not" in warning
+    assert warnings(record("a"), newer, record("a", scorer="e" * 64, finished="2026-12-01")) == ()
+
+
+def test_a_board_scored_against_two_truths_says_so() -> None:
+    """Two known truths are a warning; one truth, and records of before truths had digests, are none."""
+    old, new = record("a", truth="1" * 64), record("b", truth="2" * 64, finished="2026-12-01")
+    assert warnings(old, record("c")) == ()
+    (warning,) = warnings(old, new)
+    assert "2 different test truths" in warning
+
+
+@pytest.mark.parametrize("twin", ["Lu\u200bmen", "Lumen\u202e", "\uff2cumen", "LUMEN", " Lumen\u3164"])
+def test_look_alike_teams_are_told_apart(twin: str) -> None:
+    """Another team's name with an invisible difference is another row, and a line spells both out."""
+    runs = [record("a", team="Lumen"), record("a", team=twin)]
+    (warning,) = warnings(*runs)
+    assert warning.startswith("2 different teams have names that look alike: ")
+    assert "'Lumen'" in warning
+    assert repr(twin) in warning or ascii(twin) in warning
+    assert len(standings(runs, card()).ranked) == 2
+    assert warnings(record("a", team="Lumen"), record("b", team="Lumen"), record("c", team="Lumens")) == ()
+
+
+def test_a_newer_failed_run_is_on_the_board_the_page_and_the_terminal(tmp_path: Path) -> None:
+    """The row of the complete run says that a newer one failed, wherever it is shown."""
+    runs = [record("a"), record("a", failure=("error", "boom"), finished="2026-12-01T00:00:00Z")]
+    site, words = site_of(tmp_path, runs), "ewest run failed; this is the newest complete one"
+    assert words in board_page(site).text
+    (entry,) = site.glob("kium/*/entries/*.html")
+    assert words in Page(entry.read_text(encoding="utf-8")).text
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(render(standings(runs, card())))
+    assert "newest run failed" in console.export_text()
+    assert json.loads(as_json(standings(runs, card())))["rows"][0]["note"].startswith("newest run failed")
 
 
 def test_an_entry_with_other_folds_is_marked() -> None:

@@ -183,15 +183,121 @@ def test_the_test_half_of_references_does_not_unrank_entries_that_have_none() ->
     assert names(standings([record("a", None, 0.6), *references()], card()).ranked) == ["a"]
 
 
-def test_the_latest_record_of_an_entry_stands_and_earlier_ones_are_counted() -> None:
-    """A rerun replaces its entry's row, even if it is worse or failed."""
+def test_the_latest_complete_record_of_an_entry_stands_and_earlier_ones_are_counted() -> None:
+    """A rerun replaces its entry's row, even if it is worse; a failed one does not, and the row says so."""
     days = [f"2026-11-{day:02d}T00:00:00Z" for day in (1, 2, 3)]
     runs = [record("a", v, finished=day) for v, day in zip((0.9, 0.8, 0.7), days, strict=True)]
     (row,) = standings(runs, card()).ranked
     assert (row.record.finished, row.earlier) == (days[2], 2)
     broken = record("a", failure=("error", "boom"), finished="2026-11-04T00:00:00Z")
-    found = standings([*runs, broken], card())
-    assert (names(found.ranked), names(found.unranked), found.unranked[0].earlier) == ([], ["a"], 3)
+    (stays,) = standings([*runs, broken], card()).rows
+    assert (stays.record.finished, stays.rank, stays.earlier) == (days[2], 1, 2)
+    assert stays.note == "newest run failed; this is the newest complete one"
+    assert row.note == ""
+    again = record("a", 0.6, finished="2026-11-05T00:00:00Z")
+    (fixed,) = standings([*runs, broken, again], card()).ranked
+    assert (fixed.record, fixed.earlier, fixed.note) == (again, 4, "")
+
+
+@settings(max_examples=40, deadline=None)
+@given(good=values, bad=values, how=spoilt)
+def test_no_spoilt_run_replaces_a_complete_one(good: float, bad: float, how: str) -> None:
+    """Whatever went wrong in the newest run of an entry, its newest complete run stands, and says so."""
+    newest = SPOILS[how][0](record("a", bad, run_id="newest", finished="2026-12-01T00:00:00Z"))
+    found = standings([record("a", good), newest], card())
+    assert [(row.rank, row.record.run_id) for row in found.rows] == [(1, "a-2026-11-20")]
+    assert found.ranked[0].note.startswith("newest run ")
+
+
+def test_an_entry_that_never_was_complete_shows_its_newest_run() -> None:
+    """Of failed runs the newest one's reason is the one to read."""
+    runs = [record("a", failure=("error", w), finished=f"2026-11-0{i}") for i, w in enumerate("xyz", 1)]
+    (row,) = standings(runs, card()).rows
+    assert (row.rank, row.earlier, row.note) == (None, 2, "")
+    assert row.reason.endswith("z")
+
+
+def test_a_weaker_isolation_never_replaces_a_stronger_one_of_the_same_files() -> None:
+    """Bubblewrap stands before reduced, reduced before none; another digest is a new version."""
+    order = ("bubblewrap", "reduced", "none")
+    runs = [record("a", 0.6 + i / 10, isolation=x, finished=f"2026-11-0{i + 1}") for i, x in enumerate(order)]
+    for first in range(3):
+        (row,) = standings(runs[first:], card()).ranked
+        assert row.record.isolation == order[first]
+    assert standings(runs, card()).ranked[0].note == (
+        "newest run not shown: same files under a weaker isolation (none instead of bubblewrap)"
+    )
+    stronger = record("a", 0.5, finished="2026-11-09")
+    assert standings([*runs, stronger], card()).ranked[0].record == stronger
+    developed = record("a", 0.55, isolation="none", digest="e" * 64, finished="2026-11-10")
+    (row,) = standings([*runs, developed], card()).ranked
+    assert (row.record, row.note) == (developed, "")
+
+
+def test_scores_of_an_earlier_scorer_are_not_ranked_with_those_of_the_newest() -> None:
+    """Who was not scored again is unranked and told what to type; references of old scorers go."""
+    new: dict[str, Any] = {"scorer": "e" * 64, "finished": "2026-12-01"}
+    old = [record("stays", 0.9), record("again", 0.8), *references()]
+    found = standings(
+        [*old, record("again", 0.7, **new), record("constant", 0.5, route="reference", **new)], card()
+    )
+    assert [(row.record.entry.name, row.rank, row.note) for row in found.ranked] == [("again", 1, "")]
+    assert [(row.record.entry.name, row.status, row.reason) for row in found.unranked] == [
+        (
+            "stays",
+            "outdated",
+            "scored by an earlier version of the scorer: type the same command again to score it again",
+        )
+    ]
+    assert [(row.record.entry.name, row.record.challenge.digest) for row in found.references] == [
+        ("constant", "e" * 64)
+    ]
+
+
+def test_a_failed_run_makes_no_scorer_the_newest() -> None:
+    """A run without scores unranks nobody."""
+    broken = record("b", failure=("error", "boom"), scorer="e" * 64, finished="2026-12-01")
+    assert names(standings([record("a"), broken], card()).ranked) == ["a"]
+
+
+def test_scores_against_an_older_test_truth_are_not_ranked() -> None:
+    """The newest known truth counts; records that name none, and boards that rank on CV, are left alone."""
+    runs = [
+        record("old", 0.9, truth="1" * 64),
+        record("new", 0.7, truth="2" * 64, finished="2026-12-01"),
+        record("unknown", 0.8, finished="2026-12-02"),
+    ]
+    found = standings(runs, card())
+    assert names(found.ranked) == ["unknown", "new"]
+    assert [(row.record.entry.name, row.reason) for row in found.unranked] == [
+        ("old", "scored against an older test truth: score it again")
+    ]
+    assert found.board is not None
+    assert found.board.truths == ("1" * 64, "2" * 64)
+    without = [dataclasses.replace(run, test=None) for run in runs]
+    assert len(standings(without, card()).ranked) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "status"), [(1.5, "invalid"), (-0.1, "invalid"), (1.0, "complete"), (0.0, "complete")]
+)
+def test_a_value_outside_its_metrics_bounds_is_not_ranked(value: float, status: str) -> None:
+    """An AUROC of 1.5 is no score, and the reason names the bounds."""
+    run = with_test(record("bad"), value)
+    found = standings([record("good"), run], card())
+    (row,) = (row for row in found.rows if row.record.entry.name == "bad")
+    assert row.status == status
+    assert (row.rank is None) == (status == "invalid")
+    if status == "invalid":
+        assert row.reason == f"AUROC (aneurysm) (test) is {value!r}, outside its bounds 0 to 1."
+
+
+def test_a_tie_breaker_outside_its_bounds_is_not_ranked_either() -> None:
+    """Every metric of both halves is held to its bounds."""
+    (row,) = standings([record("tie", accuracy=1.002)], card()).unranked
+    assert row.reason == "Location accuracy (test) is 1.002, outside its bounds 0 to 1."
+    (row,) = standings([record("cv", cv=-0.5)], card()).unranked
+    assert row.reason == "AUROC (aneurysm) (CV) is -0.5, outside its bounds 0 to 1."
 
 
 def test_other_words_teams_or_routes_are_other_entries() -> None:
