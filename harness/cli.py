@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 import typer.core
 
-from harness.errors import UserError, did_you_mean
+from harness.errors import UserError, did_you_mean, of_file_system
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.config import Place
     from harness.records import Half, RunRecord
     from leaderboard.card import Card
@@ -26,11 +28,20 @@ class Verbs(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            print(f"harness: {error}", file=sys.stderr)
-            sys.exit(USER_ERROR)
+            _say_and_exit(error)
+        except OSError as error:
+            sentence = of_file_system(error)
+            if sentence is None:
+                raise
+            _say_and_exit(sentence)
         except KeyboardInterrupt:
             print("\nStopped. What is done is kept: the same command goes on from here.", file=sys.stderr)
             sys.exit(INTERRUPTED)
+
+
+def _say_and_exit(error: UserError) -> NoReturn:
+    print(f"harness: {error}", file=sys.stderr)
+    sys.exit(USER_ERROR)
 
 
 app = typer.Typer(
@@ -59,8 +70,9 @@ def run(words: Words = None) -> None:
 
     given = words or []
     config = parse_words(RunConfig, given)
+    cards = _cards(config.challenge)
     record = run_verb(config, given)
-    _show(record, config)
+    _show(record, config, cards)
     if record.state == "failed":
         raise typer.Exit(FAILED)
 
@@ -82,7 +94,8 @@ def score(words: Words = None) -> None:
     if config.truth is not None and config.data is None and config.run is None:
         _print_half(score_against_file(config))
         return
-    _show(score_verb(config, given), config)
+    cards = _cards(config.challenge)
+    _show(score_verb(config, given), config, cards)
 
 
 @app.command()
@@ -91,14 +104,13 @@ def leaderboard(words: Words = None) -> None:
 
     Words: challenge=NAME runs=PATH site=PATH
     """
-    from harness import catalog
     from harness.config import LeaderboardConfig, parse_words
 
     config = parse_words(LeaderboardConfig, words or [])
-    chosen = catalog.names("challenges") if config.challenge is None else (config.challenge,)
-    for name in chosen:
-        _print_boards(config, catalog.challenge(name).name)
-    _build(config)
+    cards = _cards(config.challenge)
+    for name in cards if config.challenge is None else (config.challenge,):
+        _print_boards(config, cards[name])
+    _build(config, cards)
 
 
 @app.command()
@@ -156,15 +168,29 @@ def doctor() -> None:
             print(f"     {found.advice}")
 
 
-def _cards() -> dict[str, Card]:
+def _cards(asked: str | None) -> dict[str, Card]:
+    """Return every challenge's card; a broken one that nobody asked for is left out, in a line.
+
+    Raises:
+        UserError: if the challenge that was asked for is broken, or none.
+    """
     from harness import catalog
     from leaderboard.card import card_of
 
-    found = {name: catalog.challenge(name).card.model_dump() for name in catalog.names("challenges")}
-    return {name: card_of(name, card) for name, card in found.items()}
+    if asked is not None:
+        catalog.challenge(asked)
+    found = {}
+    for name in catalog.names("challenges"):
+        try:
+            found[name] = card_of(name, catalog.challenge(name).card.model_dump(), catalog.metric)
+        except UserError as error:
+            if name == asked:
+                raise
+            print(f"harness: challenge {name!r} is left out: {error}", file=sys.stderr)
+    return found
 
 
-def _print_boards(config: Place, challenge: str, fingerprint: str | None = None) -> None:
+def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> None:
     """Print a challenge's boards, or the one of this data."""
     from rich.console import Console
 
@@ -172,8 +198,7 @@ def _print_boards(config: Place, challenge: str, fingerprint: str | None = None)
     from leaderboard.standings import boards, standings
     from leaderboard.terminal import render
 
-    card = _cards()[challenge]
-    found = boards(load_all(config.runs, challenge))
+    found = boards(load_all(config.runs, card.name))
     console = Console()
     if not found:
         console.print(render(standings([], card)))
@@ -191,16 +216,16 @@ def _print_half(half: Half) -> None:
         print(f"{key:28} {number!r}  by row position, as the organiser's script")
 
 
-def _build(config: Place) -> None:
+def _build(config: Place, cards: Mapping[str, Card]) -> None:
     from leaderboard.site import build
 
-    page = build(config.runs, config.site, _cards())
+    page = build(config.runs, config.site, cards)
     print(f"Leaderboard: {page.resolve().as_uri()}")
 
 
-def _show(record: RunRecord, config: Place) -> None:
-    _print_boards(config, record.challenge.name, record.data.fingerprint)
-    _build(config)
+def _show(record: RunRecord, config: Place, cards: Mapping[str, Card]) -> None:
+    _print_boards(config, cards[record.challenge.name], record.data.fingerprint)
+    _build(config, cards)
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from harness import plain_yaml
-from harness.errors import UserError, did_you_mean
+from harness.errors import UserError, did_you_mean, file_in_the_way
 from harness.validated import Config, Frozen, parse_card, read_card, shown, validate
 
 __all__ = [
@@ -155,12 +155,22 @@ class WandbConfig(Frozen):
     project: str = "medal"
 
 
+def _may_be_a_folder(path: Path) -> Path:
+    if (file := file_in_the_way(str(path))) is not None:
+        raise ValueError(f"a folder is needed, but {file} is a file. Name another place, or move the file")
+    return path
+
+
+Folder = Annotated[Path, AfterValidator(_may_be_a_folder)]
+"""Where the harness writes: seen to before anything is trained."""
+
+
 class Place(Frozen):
     """Where things lie; all relative to the working folder."""
 
-    runs: Path = Path("runs")
-    site: Path = Path("site")
-    store: Path = Path("prepared")
+    runs: Folder = Path("runs")
+    site: Folder = Path("site")
+    store: Folder = Path("prepared")
 
 
 class Patients(Place):
@@ -229,7 +239,7 @@ class CheckConfig(Frozen):
     submission: str
     challenge: str | None = None
     sandbox: SANDBOXES = "auto"
-    store: Path = Path("prepared")
+    store: Folder = Path("prepared")
 
 
 class NewConfig(Frozen):

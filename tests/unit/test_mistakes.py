@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
+from harness.cli import Verbs
 from harness.config import (
     ChallengeCard,
     LimitsConfig,
@@ -23,6 +26,7 @@ from harness.contracts import Case
 from harness.errors import UserError
 from harness.folds import make_folds
 from harness.new import new_submission
+from tests.conftest import Workplace
 
 CARD = "challenge: kium\nteam: T\ntitle: t\n"
 
@@ -227,3 +231,122 @@ def test_folds_of_no_patients_name_the_data(n: int) -> None:
         UserError, match=rf"at least 2 patients, but the development set has {n}\. Check that data="
     ):
         make_folds(cases, np.zeros((n, 1), dtype=np.bool_), 2, seed=0)
+
+
+# ------------------------------------------------------------------------------ the file system
+@pytest.mark.parametrize("place", ["runs", "site", "store"])
+@pytest.mark.parametrize("below", ["", "/deep/er"])
+def test_a_file_where_a_folder_must_be_is_seen_first(workplace: Workplace, place: str, below: str) -> None:
+    """Nothing is prepared or trained before the sentence."""
+    (workplace.root / "taken").write_text("x")
+    printed = workplace.harness("run", "challenge=kium", "phantom=smoke", f"{place}=taken{below}", code=2)
+
+    assert printed == (
+        f"harness: {place}: a folder is needed, but taken is a file. Name another place, or move the file.\n"
+    )
+    assert [path.name for path in workplace.root.iterdir()] == ["taken"]
+
+
+def test_a_file_in_the_way_of_a_new_submission_is_one_sentence(workplace: Workplace) -> None:
+    """The file system's own refusal names the file that lies in the way."""
+    (workplace.root / "submissions").write_text("x")
+    printed = workplace.harness("new", "submission", "mine", "challenge=kium", code=2)
+
+    assert printed.startswith("harness: submissions is where a folder must be. Move it, or give other places")
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            PermissionError(errno.EACCES, "no", "here/runs"),
+            "here/runs may not be read or written by this user",
+        ),
+        (
+            PermissionError(errno.EPERM, "no", b"here/runs"),
+            "here/runs may not be read or written by this user",
+        ),
+        (OSError(errno.ENOSPC, "full", "here/a.npy"), "here/a.npy cannot be written: the disk is full"),
+        (OSError(errno.EROFS, "ro", "here/a.npy"), "here/a.npy cannot be written: its disk is read-only"),
+        (IsADirectoryError(errno.EISDIR, "dir", "here"), "here is a folder where a file must be"),
+        (FileExistsError(errno.EEXIST, "there", "here"), "here is where a folder must be"),
+    ],
+)
+def test_what_the_file_system_refuses_a_verb_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], error: OSError, sentence: str
+) -> None:
+    """It names the path and exits with 2."""
+    with pytest.raises(SystemExit) as end:
+        failing_verb(error)
+    printed = capsys.readouterr().err
+
+    assert end.value.code == 2
+    assert printed.startswith(f"harness: {sentence}")
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EPERM, "a signal, no file"),
+        PermissionError(errno.EPERM, "ours", "/proc/self/uid_map"),
+        OSError(errno.ENOSPC, "no file"),
+        OSError(errno.EBADF, "a descriptor", "x"),
+        FileNotFoundError(errno.ENOENT, "missing", "x"),
+        FileExistsError(errno.EEXIST, "a descriptor", 7),
+        ValueError("a bug"),
+    ],
+)
+def test_a_bug_keeps_its_traceback(error: Exception) -> None:
+    """Only refusals of the file system that name a path are the user's."""
+    with pytest.raises(type(error)) as caught:
+        failing_verb(error)
+
+    assert caught.value is error
+
+
+def failing_verb(error: Exception) -> None:
+    """Run a verb of the command line's own class that raises."""
+    app = typer.Typer(cls=Verbs, pretty_exceptions_enable=False)
+
+    @app.command()
+    def fail() -> None:
+        raise error
+
+    @app.command()
+    def other() -> None:
+        pass
+
+    app(["fail"], standalone_mode=False)
+
+
+# --------------------------------------------------------------------------- a broken neighbour
+BROKEN = {
+    "brats": "title: draft\nversion: '1'\nmetrics: [{key: a, metric: auroc, title: A}]\n",
+    "dice": "title: t\ntask: k\nversion: '1'\nmetrics: [{key: a, metric: dise, title: A}]\n",
+    "ties": "title: t\ntask: k\nversion: '1'\nmetrics: [{key: a, metric: auroc, title: A}]\nranking: {tie_breakers: [b]}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("brats", "lacks the key 'task'. Add a line task: VALUE."),
+        ("dice", "No metric named 'dise'."),
+        ("ties", "no metric has the key 'b'"),
+    ],
+)
+def test_a_broken_challenge_leaves_the_others_alone(workplace: Workplace, name: str, sentence: str) -> None:
+    """It is left out of the boards in one line; asked for, it is the error."""
+    folder = workplace.root / "challenges" / name
+    folder.mkdir(parents=True)
+    (folder / "challenge.yaml").write_text(BROKEN[name])
+    printed = workplace.harness("leaderboard", "challenge=kium")
+    asked = workplace.harness("run", f"challenge={name}", code=2)
+
+    assert printed.count(f"challenge {name!r} is left out") == 1
+    assert sentence in printed
+    assert (workplace.root / "site" / "index.html").is_file()
+    assert asked.startswith("harness: ")
+    assert sentence in asked
