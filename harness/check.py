@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 from harness import catalog, sandbox
 from harness.config import CheckConfig, RunConfig
@@ -12,7 +14,10 @@ from harness.errors import UserError
 from harness.plan import Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
 from harness.run import checked, run_fold
 
-__all__ = ["check"]
+if TYPE_CHECKING:
+    from harness.catalog import Challenge, Submission
+
+__all__ = ["check", "smaller_settings"]
 
 LIMITS = Limits(wall_seconds=180.0)
 
@@ -37,10 +42,33 @@ def _plan(config: CheckConfig) -> Plan:
         "jobs": 1,
     }
     run_config = RunConfig.model_validate(words)
-    own = catalog.submission(config.submission, catalog.challenge(run_config.challenge)).card
-    smaller = {key: value for key, value in own.check.items() if key in own.hyperparameters}
-    preparation = {key: value for key, value in own.check.items() if key not in own.hyperparameters}
-    return make_plan(run_config.model_copy(update={"model": smaller, "preparation": preparation}), [])
+    challenge = catalog.challenge(run_config.challenge)
+    smaller = smaller_settings(challenge, catalog.submission(config.submission, challenge))
+    return make_plan(run_config.model_copy(update=smaller), [])
+
+
+def smaller_settings(challenge: Challenge, submission: Submission) -> dict[str, dict[str, Any]]:
+    """Return the card's `check:` section, divided into "model" and "preparation".
+
+    Raises:
+        UserError: for a key that is neither a hyperparameter nor an option of the preparation.
+    """
+    model = submission.card.hyperparameters
+    options = {**challenge.card.preparation, **challenge.card.phantom.preparation}
+    given = submission.card.check
+    for key in given:
+        if key not in model and key not in options:
+            near = get_close_matches(key, [*model, *options], n=1)
+            raise UserError(
+                f"{submission.card_path} has an unknown key 'check.{key}'. "
+                + (f"Did you mean 'check.{near[0]}'? " if near else "")
+                + f"Known hyperparameters: {', '.join(model) or 'none'}; "
+                f"known preparation options: {', '.join(options) or 'none'}."
+            )
+    return {
+        "model": {key: value for key, value in given.items() if key in model},
+        "preparation": {key: value for key, value in given.items() if key not in model},
+    }
 
 
 def check(config: CheckConfig, say: Callable[[str], None]) -> Outcome:
@@ -53,8 +81,9 @@ def check(config: CheckConfig, say: Callable[[str], None]) -> Outcome:
     say(f"{plan.submission.name} answers {plan.challenge.name}: submission.yaml and model.py are there.")
     say(f"Training one batch and predicting phantom patients under isolation {plan.isolation.value} ...")
     store = prepare_inputs(plan)
-    spec = sandbox_spec(plan.challenge, plan.submission, store, plan.isolation)
-    job = dataclasses.replace(fold_jobs(plan, store, [0])[0], one_batch=True)
+    spec = sandbox_spec(plan, store)
+    # One thread: a single small batch gains nothing from more, and waits for them on a busy machine.
+    job = dataclasses.replace(fold_jobs(plan, store, [0])[0], one_batch=True, threads=1)
     try:
         outcome = run_fold(job, spec, LIMITS, len(plan.source.dataset.test.cases))
     finally:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import typer
 
+from harness import catalog
+from harness.check import smaller_settings
 from harness.cli import Verbs
 from harness.config import (
     ChallengeCard,
@@ -27,6 +29,7 @@ from harness.errors import UserError
 from harness.folds import make_folds
 from harness.new import new_submission
 from tests.conftest import Workplace
+from tests.fakes import TINY
 
 CARD = "challenge: kium\nteam: T\ntitle: t\n"
 
@@ -350,3 +353,35 @@ def test_a_broken_challenge_leaves_the_others_alone(workplace: Workplace, name: 
     assert (workplace.root / "site" / "index.html").is_file()
     assert asked.startswith("harness: ")
     assert sentence in asked
+
+
+# ------------------------------------------------------------------------------------------- check
+def test_a_misspelt_key_of_check_names_what_is_known(workplace: Workplace) -> None:
+    """Hyperparameters and preparation options, each by its kind, before anything is prepared."""
+    entry = workplace.submission("slow", TINY, hyperparameters={"sleep": 0.0}, check={"slep": 1.0})
+    printed = workplace.harness("check", entry, code=2)
+
+    assert (
+        "entries/slow/submission.yaml has an unknown key 'check.slep'. Did you mean 'check.sleep'?" in printed
+    )
+    assert "Known hyperparameters: sleep; known preparation options: size." in printed
+    assert not (workplace.root / "prepared").exists()
+
+
+def test_the_keys_of_check_reach_the_model_and_the_preparation(workplace: Workplace) -> None:
+    """Each goes where it belongs."""
+    kium = catalog.challenge("kium")
+    word = workplace.submission(
+        "fast", TINY, hyperparameters={"sleep": 1.0}, check={"sleep": 0.0, "size": 48}
+    )
+    entry = catalog.open_submission(str(workplace.root / word.partition("=")[2]))
+
+    assert smaller_settings(kium, entry) == {"model": {"sleep": 0.0}, "preparation": {"size": 48}}
+
+
+def test_the_check_trains_with_one_thread(workplace: Workplace) -> None:
+    """On however many cores."""
+    threads = "        return torch.optim.Adam"
+    model = TINY.replace(threads, f"        assert torch.get_num_threads() == 1\n{threads}")
+
+    assert "All is well" in workplace.harness("check", workplace.submission("one", model))
