@@ -11,18 +11,21 @@ runs/<challenge>/<run id>/
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import os
 import platform
 import shutil
 import tempfile
+import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from harness.contracts import Isolation
 from harness.errors import UserError
 
 __all__ = [
@@ -66,7 +69,7 @@ class Half:
     """By metric key, in challenge.yaml's order; the first ranks. Empty if anything is missing."""
     panel: Mapping[str, Any] = field(default_factory=dict)
     """Tables and curves, as the challenge's scorer made them."""
-    positional: Mapping[str, float] | None = None
+    positional: Mapping[str, float | None] | None = None
     """What the organiser's own script, which ignores the case ids, says of a prediction file."""
 
 
@@ -192,28 +195,78 @@ def _half(data: Mapping[str, Any] | None) -> Half | None:
     return Half(**{**data, "metrics": metrics})
 
 
+def _row(value: object) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"not a list: {value!r:.60}")
+    return tuple(value)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401  JSON is dynamic
+    """Say whether a value read from JSON is of an annotated type; a number is finite, no bool is one."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin is Literal:
+        return type(value) is str and value in inner
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, item) for item in inner)
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
+    if origin is Mapping:
+        return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
+    if hint is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is hint
+
+
+def _checked(part: Any, where: str = "") -> None:  # noqa: ANN401  any of this module's dataclasses
+    """Refuse a dataclass with a field of another type than the one it is annotated with.
+
+    Raises:
+        TypeError: naming the field.
+    """
+    kind: Any = type(part)
+    for name, hint in _hints(kind).items():
+        value = getattr(part, name)
+        if not _fits(value, hint):
+            raise TypeError(f"{where}{name} is {value!r:.60}")
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+        for item in inner:
+            if dataclasses.is_dataclass(item):
+                _checked(item, f"{where}{name}.")
+
+
 def parse(text: str) -> RunRecord:
     """Return the record that `dump` wrote.
 
     Raises:
-        KeyError, TypeError, ValueError: if it is not one.
+        AttributeError, KeyError, OverflowError, TypeError, ValueError: if it is not one.
     """
     data = json.loads(text)
     if data["schema"] != SCHEMA:
         raise ValueError(f"schema {data['schema']}, this harness reads {SCHEMA}")
     entry = data["entry"]
-    return RunRecord(
+    record = RunRecord(
         **{
             **data,
             "challenge": ChallengeFacts(**data["challenge"]),
             "data": DataFacts(**data["data"]),
-            "entry": Entry(**{**entry, "overrides": tuple(entry["overrides"])}),
-            "cells": tuple(Cell(**cell) for cell in data["cells"]),
-            "failures": tuple(data["failures"]),
+            "entry": Entry(**{**entry, "overrides": _row(entry["overrides"])}),
+            "cells": tuple(Cell(**cell) for cell in _row(data["cells"])),
+            "failures": _row(data["failures"]),
             "cv": _half(data["cv"]),
             "test": _half(data["test"]),
         }
     )
+    _checked(record)
+    if record.isolation not in tuple(Isolation):
+        raise ValueError(f"isolation is {record.isolation!r:.60}")
+    return record
 
 
 def load(folder: Path) -> RunRecord:
@@ -225,7 +278,7 @@ def load(folder: Path) -> RunRecord:
     path = folder / "record.json"
     try:
         return parse(path.read_text(encoding="utf-8"))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is not a run record ({error}). Move the folder out of runs/ and type the command again."
         ) from error

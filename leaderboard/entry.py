@@ -203,12 +203,18 @@ def _positional(record: RunRecord, card: Card, decimals: Decimals) -> tuple[Posi
         rows.append(
             Positional(
                 metric.title,
-                Value(number(value, digits), exact=repr(value)),
+                Value(number(value, digits), exact="" if value is None else repr(value)),
                 value_of(half, metric.key, digits),
-                differs=own is None or own.value is None or abs(own.value - value) > 1e-9,
+                differs=_differ(None if own is None else own.value, value),
             )
         )
     return tuple(rows)
+
+
+def _differ(ours: float | None, theirs: float | None) -> bool:
+    if ours is None or theirs is None:
+        return ours is not theirs
+    return abs(ours - theirs) > 1e-9
 
 
 def _fold(cell: FoldCell, card: Card, decimals: Decimals) -> FoldRow:

@@ -324,7 +324,7 @@ def hostile() -> list[RunRecord]:
         assert good.test is not None
         rows += [
             dataclasses.replace(good, entry=entry, test=dataclasses.replace(good.test, panel=panel),
-                                command=text, provenance={text: text}, isolation=text),
+                                command=text, provenance={text: text}),
             record(text[:80], team=text, title=text, failure=(text, text)),
         ]  # fmt: skip
     return rows

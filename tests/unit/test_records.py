@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,4 +58,78 @@ def test_what_is_no_record_is_refused_by_path(tmp_path: Path, content: str) -> N
     """The sentence says which file and what to do."""
     (tmp_path / "record.json").write_text(content)
     with pytest.raises(UserError, match="record.json is not a run record"):
+        load(tmp_path)
+
+
+def at(path: str, value: object) -> str:
+    """Return a record's JSON with one field, named by a dotted path, set to a value."""
+    content = json.loads(dump(record()))
+    place: Any = content
+    *outer, last = path.split(".")
+    for key in outer:
+        place = place[int(key) if isinstance(place, list) else key]
+    place[last] = value
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("entry.route", "Code"),
+        ("entry.team", 7),
+        ("entry.name", None),
+        ("entry.title", ["a"]),
+        ("entry.parameters", 1.5),
+        ("entry.settings", []),
+        ("state", "done"),
+        ("state", ["complete"]),
+        ("isolation", "firejail"),
+        ("isolation", None),
+        ("seconds", None),
+        ("seconds", True),
+        ("seconds", 10**400),
+        ("n_folds", "10"),
+        ("finished", 20261120),
+        ("failures", [1]),
+        ("entry.overrides", "seed=1"),
+        ("test.metrics", ["auroc_aneurysm"]),
+        ("test.metrics.auroc_aneurysm.value", "0.99"),
+        ("test.metrics.auroc_aneurysm.value", math.nan),
+        ("test.metrics.auroc_aneurysm.low", math.inf),
+        ("test.metrics.auroc_aneurysm", 0.99),
+        ("test.n_scored", 50.0),
+        ("test.panel", "x"),
+        ("test.positional", {"auroc_aneurysm": "x"}),
+        ("test", 3),
+        ("cells.0.metrics", None),
+        ("cells.0.metrics", {"auroc_aneurysm": math.inf}),
+        ("cells.0.state", "complete"),
+        ("cells", {}),
+        ("data.phantom", 1),
+        ("data.truth_digest", None),
+        ("challenge", "kium"),
+        ("unknown", 1),
+    ],
+)
+def test_a_field_of_another_type_is_refused_by_name(tmp_path: Path, path: str, value: object) -> None:
+    """Whatever was edited in a record, the sentence names the file, and nothing ends in a traceback."""
+    (tmp_path / "record.json").write_text(at(path, value))
+    with pytest.raises(UserError, match=r"record\.json is not a run record \(.+\)\. Move the folder out"):
+        load(tmp_path)
+
+
+def test_what_a_record_may_leave_undefined_is_read() -> None:
+    """None is a value of a metric, whole numbers are numbers, and old records name no truth."""
+    for path, value in (("test.metrics.auroc_aneurysm.value", None), ("seconds", 3), ("cv", None)):
+        assert parse(at(path, value)).run_id == record().run_id
+    assert parse(at("test.positional", {"auroc_aneurysm": None})).test is not None
+    old = json.loads(dump(record()))
+    del old["data"]["truth_digest"]
+    assert parse(json.dumps(old)).data.truth_digest == ""
+
+
+def test_a_record_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    """A file made to exhaust the reader is a user error."""
+    (tmp_path / "record.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="is not a run record"):
         load(tmp_path)

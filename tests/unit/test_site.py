@@ -502,6 +502,14 @@ def test_the_organisers_positional_score_stands_beside_ours() -> None:
     assert "AUROC (aneurysm) 0.51 0.70 0.56–0.84 no" in words
 
 
+def test_an_undefined_positional_score_is_a_dash() -> None:
+    """Where the organiser's script has no value and we have one, the two are not the same."""
+    run = record("out", 0.7, None, route="file")
+    assert run.test is not None
+    run = dataclasses.replace(run, test=dataclasses.replace(run.test, positional={"auroc_aneurysm": None}))
+    assert "AUROC (aneurysm) – 0.70 0.56–0.84 no" in Page(entry_page(run)).text
+
+
 def view_of(panel: object) -> PanelView:
     """Return the view of a panel."""
     (pair,) = panel_pairs(Half(1, 1, {}, {"some_panel": panel}), None)
