@@ -11,7 +11,7 @@ from leaderboard.about import ISOLATION, NO_CODE, Fact
 from leaderboard.card import Card, MetricFacts
 from leaderboard.figures import Strip, strip
 from leaderboard.pages import HALVES, ROUTES, Value, decimals_of, value_of
-from leaderboard.panels import Cell, PanelPair, cell_of, panel_pairs
+from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
 
@@ -83,7 +83,8 @@ class EntryView:
     positional: tuple[Positional, ...]
     fold_metrics: tuple[str, ...]
     folds: tuple[FoldRow, ...]
-    panels: tuple[PanelPair, ...]
+    panels: tuple[PanelView, ...]
+    """Of the out-of-fold half alone: on the test set they would spell out sealed labels."""
     facts: tuple[Fact, ...]
     settings: tuple[tuple[str, Cell], ...]
     provenance: tuple[tuple[str, Cell], ...]
@@ -127,7 +128,7 @@ def entry_view(row: Row, standing: Standings, decimals: Decimals) -> EntryView:
         positional=_positional(record, card, decimals),
         fold_metrics=tuple(metric.title for metric in card.metrics) if record.cells else (),
         folds=tuple(_fold(cell, card, decimals) for cell in sorted(record.cells, key=_fold_order)),
-        panels=panel_pairs(record.cv, record.test),
+        panels=panel_views(record.cv),
         facts=_facts(row, card),
         settings=_flat(record.entry.settings),
         provenance=_flat(record.provenance),

@@ -18,10 +18,10 @@ from harness.records import Half, plain
 from leaderboard.figures import Chart, chart
 from leaderboard.text import clean, clean_block, number
 
-__all__ = ["Cell", "PanelPair", "PanelView", "cell_of", "panel_pairs"]
+__all__ = ["Cell", "PanelView", "cell_of", "panel_views"]
 
 MOST_ROWS, MOST_COLUMNS = 500, 40
-SIDE_BY_SIDE = 7
+HALF_WIDTH = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +46,16 @@ class PanelView:
     chart: Chart | None = None
     text: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class PanelPair:
-    """The same panel out-of-fold and on the test set."""
-
-    title: str
-    cv: PanelView | None
-    test: PanelView | None
-
     @property
     def broad(self) -> bool:
-        """Whether the halves stand below each other, because side by side they would be cut."""
-        return any(view is not None and len(view.columns) > SIDE_BY_SIDE for view in (self.cv, self.test))
+        """Whether it takes the whole width, because in one half of it it would be cut."""
+        return len(self.columns) > HALF_WIDTH
 
 
-def panel_pairs(cv: Half | None, test: Half | None) -> tuple[PanelPair, ...]:
-    """Join the panels of both halves by name, in the scorer's order."""
-    halves = [{} if half is None else _gathered(half.panel) for half in (cv, test)]
-    names = dict.fromkeys([*halves[0], *halves[1]])
-    found = []
-    for name in names:
-        views = [_view(name, half[name]) if name in half else None for half in halves]
-        title = next(view.title for view in views if view is not None)
-        found.append(PanelPair(title, views[0], views[1]))
-    return tuple(found)
+def panel_views(half: Half | None) -> tuple[PanelView, ...]:
+    """Return the panels of a half, in the scorer's order."""
+    gathered = {} if half is None else _gathered(half.panel)
+    return tuple(_view(name, panel) for name, panel in gathered.items())
 
 
 def cell_of(value: object) -> Cell:

@@ -245,7 +245,7 @@ def record(
         seed=0,
         cells=cells if route == "code" else (),
         cv=None if cv is None or failed else half(cv, accuracy - 0.001, 1127, panel),
-        test=None if test is None or failed else half(test, accuracy, 50, panel),
+        test=None if test is None or failed else half(test, accuracy, 50, panel=False),
         isolation=isolation if route == "code" else "none",
         started="2026-11-20T08:00:00Z",
         finished=finished,
@@ -321,9 +321,9 @@ def hostile() -> list[RunRecord]:
                              "diagonal": True, "series": [{"name": text, "x": [0, 1], "y": [0, 1]}]},
             text + "?": {"kind": text, text: text},
         }  # fmt: skip
-        assert good.test is not None
+        assert good.cv is not None
         rows += [
-            dataclasses.replace(good, entry=entry, test=dataclasses.replace(good.test, panel=panel),
+            dataclasses.replace(good, entry=entry, cv=dataclasses.replace(good.cv, panel=panel),
                                 command=text, provenance={text: text}),
             record(text[:80], team=text, title=text, failure=(text, text)),
         ]  # fmt: skip

@@ -27,7 +27,7 @@ from leaderboard.entry import entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json
 from leaderboard.figures import axis_for
 from leaderboard.pages import board_view
-from leaderboard.panels import PanelView, panel_pairs
+from leaderboard.panels import PanelView, panel_views
 from leaderboard.site import build
 from leaderboard.standings import standings
 from leaderboard.terminal import render
@@ -469,10 +469,26 @@ def test_the_entry_page_shows_both_halves_every_fold_and_the_panel() -> None:
     words = Page(html).text
     for text in ("0.71 0.57–0.85", "0.650 0.621–0.679", "Rank 1 of 1 on test", "Confusion at 0.5", "R_PCA",
                  "Posterior locations are rare: pool them.", '"kind": "matrix"', "Folds",
-                 "harness run challenge=kium submission=a", "4,010,269", "Apache-2.0", "no labels"):  # fmt: skip
+                 "harness run challenge=kium submission=a", "4,010,269", "Apache-2.0", "no labels",
+                 "Curves and counts are shown for the out-of-fold half only: on the test set they would spell "
+                 "out sealed labels."):  # fmt: skip
         assert text in words
-    assert html.count('<svg class="chart"') == 4
+    assert html.count('<svg class="chart"') == 2
     assert "n = " in html
+
+
+def test_no_curve_or_count_of_the_test_half_is_on_a_page(tmp_path: Path) -> None:
+    """Distinct scores and the corners of a ROC curve spell out sealed labels: an old record's are not shown."""
+    run = record("a", panel=False)
+    assert run.test is not None
+    secret = {"roc": {"kind": "curve", "title": "Sealed ROC", "series": [{"name": "s", "x": [0.123], "y": [1]}]},
+              "counts": {"kind": "table", "title": "Sealed counts", "columns": ["n"], "rows": [[31337]]},
+              "threshold": 0.424242}  # fmt: skip
+    leaky = dataclasses.replace(run, test=dataclasses.replace(run.test, panel=secret))
+    for content in contents(site_of(tmp_path, [leaky])).values():
+        for word in (b"Sealed", b"31337", b"31,337", b"0.424", b"threshold"):
+            assert word not in content
+    assert "in detail" not in entry_page(leaky)
 
 
 def test_a_failed_entry_page_says_kind_and_reason() -> None:
@@ -512,9 +528,8 @@ def test_an_undefined_positional_score_is_a_dash() -> None:
 
 def view_of(panel: object) -> PanelView:
     """Return the view of a panel."""
-    (pair,) = panel_pairs(Half(1, 1, {}, {"some_panel": panel}), None)
-    assert pair.cv is not None
-    return pair.cv
+    (view,) = panel_views(Half(1, 1, {}, {"some_panel": panel}))
+    return view
 
 
 @pytest.mark.parametrize(
@@ -549,13 +564,13 @@ def test_a_panel_without_a_kind_is_shown_by_its_shape() -> None:
         "share": 0.5,
         "no": [],
     }
-    views = [pair.cv for pair in panel_pairs(Half(1, 1, {}, panel), None)]
-    assert [(view.kind, view.title) for view in views if view] == [
+    views = panel_views(Half(1, 1, {}, panel))
+    assert [(view.kind, view.title) for view in views] == [
         ("table", "In numbers"),
         ("table", "Rows"),
         ("note", "Notes"),
     ]
-    numbers, records, notes = (view for view in views if view)
+    numbers, records, notes = views
     assert [[cell.text for cell in row] for row in numbers.rows] == [["n", "50"], ["share", "0.500"]]
     assert (records.columns, [[cell.text for cell in row] for row in records.rows]) == (
         ("a", "b c"),
