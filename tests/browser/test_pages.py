@@ -177,6 +177,22 @@ def test_the_way_from_index_to_entry_and_back(mixed_site: Path, visit: Opener) -
     seen.check()
 
 
+def test_the_out_of_fold_figures_stand_side_by_side(mixed_site: Path, visit: Opener) -> None:
+    """On a desktop the panels fill two columns that begin at one height, on a phone one."""
+    seen = visit(entry(mixed_site, "entry_1"))
+    expect(seen.page.get_by_text("they would spell out sealed labels")).to_be_visible()
+    boxes = (
+        "panels => panels.map(p => [Math.round(p.getBoundingClientRect().x), p.getBoundingClientRect().y])"
+    )
+    places = seen.page.locator(".panels > div").evaluate_all(boxes)
+    tops = {x: min(y for other, y in places if other == x) for x, _ in places}
+    assert len(tops) == 2
+    assert max(tops.values()) - min(tops.values()) < 1
+    seen.page.set_viewport_size({"width": 390, "height": 900})
+    assert len({x for x, _ in seen.page.locator(".panels > div").evaluate_all(boxes)}) == 1
+    seen.check()
+
+
 def test_hostile_names_do_nothing(hostile_site: Path, visit: Opener) -> None:
     """No dialog opens, no script runs, no title changes, and the words are there to read."""
     seen = visit(board(hostile_site))
