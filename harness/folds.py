@@ -70,12 +70,6 @@ def _stratified(labels: NDArray[np.bool_], n_folds: int, seed: int) -> NDArray[n
     return fold_of
 
 
-def folds_table(cases: Sequence[Case], folds: Sequence[Fold]) -> list[tuple[str, str, int]]:
-    """Return the rows of folds.csv: case id, patient, fold that holds it out; sorted by case id."""
-    rows = [(cases[i].id, cases[i].patient, fold.index) for fold in folds for i in fold.heldout]
-    return sorted(rows)
-
-
 # -------------------------------------------------------------------------------------------- audit
 def audit(dataset: Dataset, folds: Sequence[Fold], digests: Mapping[Path, str]) -> None:
     """Refuse a data set or folds through which a label could leak.

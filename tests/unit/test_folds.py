@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold
 
 from harness.contracts import Case, CaseSet, Dataset, Fold
 from harness.errors import UserError
-from harness.folds import audit, folds_table, make_folds
+from harness.folds import audit, make_folds
 
 KIUM_POSITIVES = (100, 100, 35, 34, 30, 18, 21, 13, 66, 30, 67, 96, 17, 11, 3, 2, 6, 4, 24, 3, 1)
 
@@ -33,6 +33,11 @@ def kium_strata(seed: int) -> Any:
     for column, positives in enumerate(KIUM_POSITIVES, start=1):
         labels[rng.permutation(ill)[:positives], column] = True
     return labels
+
+
+def fold_of(cases: tuple[Case, ...], folds: tuple[Fold, ...]) -> dict[str, int]:
+    """Return the fold that holds each case out."""
+    return {cases[row].id: fold.index for fold in folds for row in fold.heldout}
 
 
 def deviation(labels: Any, heldouts: list[Any]) -> float:
@@ -78,8 +83,8 @@ def test_the_seed_decides_the_folds() -> None:
     """The same seed repeats them, another one does not."""
     cases, labels = make_cases([str(i) for i in range(60)]), kium_strata(0)[:60]
 
-    def table(seed: int) -> list[tuple[str, str, int]]:
-        return folds_table(cases, make_folds(cases, labels, 5, seed))
+    def table(seed: int) -> dict[str, int]:
+        return fold_of(cases, make_folds(cases, labels, 5, seed))
 
     assert table(1) == table(1)
     assert table(1) != table(2)
@@ -90,7 +95,7 @@ def test_the_order_of_the_cases_does_not_change_the_folds() -> None:
     cases, labels = make_cases([str(i % 40) for i in range(80)]), kium_strata(0)[:80]
     order = np.random.default_rng(0).permutation(80)
     moved = tuple(cases[i] for i in order)
-    assert folds_table(cases, make_folds(cases, labels, 5, 7)) == folds_table(
+    assert fold_of(cases, make_folds(cases, labels, 5, 7)) == fold_of(
         moved, make_folds(moved, labels[order], 5, 7)
     )
 
