@@ -8,6 +8,7 @@ import pickle
 import socket
 import subprocess
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,18 +34,28 @@ def test_no_privilege_is_left(jail: Arena) -> None:
         assert found["groups"] == []
 
 
+def namespaces(pids: list[int], name: str) -> list[str]:
+    """Return the namespaces of processes; bubblewrap's hide from an ordinary user, others have ended."""
+    seen = []
+    for pid in pids:
+        with suppress(PermissionError, FileNotFoundError, ProcessLookupError):
+            seen.append(os.readlink(f"/proc/{pid}/ns/{name}"))
+    return seen
+
+
 def test_every_fold_has_namespaces_of_its_own(jail: Arena) -> None:
     """Mounts, processes, ipc, host name and network are neither the parent's nor the zygote's."""
     (found,) = jail.attack("whoami").events
     zygote = jail.sandbox._zygote
     assert zygote is not None
     assert zygote._process is not None
-    others = [os.getpid(), *watchdog.descendants(zygote._process.pid)[0]]
+    for _ in range(60):  # the fold's own last process may still be ending
+        others = [os.getpid(), *watchdog.descendants(zygote._process.pid)[0]]
+        if found["pid"] not in namespaces(others, "pid"):
+            break
+        time.sleep(0.05)
     for name in ("mnt", "pid", "ipc", "uts", "net"):
-        seen = []
-        for pid in others:
-            with suppress(PermissionError, FileNotFoundError):  # bubblewrap hides its own; others have ended
-                seen.append(os.readlink(f"/proc/{pid}/ns/{name}"))
+        seen = namespaces(others, name)
         assert len(seen) >= 2, "the zygote, at least, has to be seen"
         assert found[name] not in seen, name
 
