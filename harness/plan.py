@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["ENTRY", "Plan", "make_plan"]
 
 ENTRY = "harness.training:fit_and_predict"
-PRELOAD = ("torch", "pytorch_lightning", "timm", "monai", "cv2", "harness.training")
+ALWAYS = ("torch", "pytorch_lightning", "harness.training")
+WHERE_NAMED = ("timm", "monai", "cv2")
+PRELOAD = (*ALWAYS, *WHERE_NAMED)
+"""Trusted libraries that a zygote may hold: always, and where the entry or its challenge names them."""
 SECTIONS = {
     "model": "hyperparameters",
     "trainer": "trainer",
@@ -229,8 +233,14 @@ def sandbox_spec(plan: Plan, store: Store) -> SandboxSpec:
     return SandboxSpec(
         isolation=plan.isolation,
         read_only=(*packages_of(plan).values(), *inputs),
-        preload=PRELOAD,
+        preload=(*ALWAYS, *named_libraries([*plan.challenge.training_files, *plan.submission.files])),
     )
+
+
+def named_libraries(files: Sequence[Path]) -> list[str]:
+    """Return the preloadable libraries that these files import; others would only slow every fold's start."""
+    code = "\n".join(path.read_text("utf-8", "replace") for path in files if path.suffix == ".py")
+    return [name for name in WHERE_NAMED if re.search(rf"^\s*(?:import|from)\s+{name}\b", code, re.M)]
 
 
 def prepare_inputs(plan: Plan) -> Store:
