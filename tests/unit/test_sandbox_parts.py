@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -264,27 +265,19 @@ def test_the_environment_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 # -------------------------------------------------------------------------------- the watchdog
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_and_processes_of_a_tree_are_measured() -> None:
-    """A child that holds 60 MB counts, once."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        kept = b"x" * (60 << 20)
-        os.write(writing, b"!" if kept else b"")
-        os.read(reading, 0)
-        import time
-
-        time.sleep(30)
-        os._exit(0)
-    os.read(reading, 1)
-    pids, tasks = watchdog.descendants(child)
-    assert (pids, tasks) == ([child], 1)
-    assert 60 << 20 < watchdog.memory(child) < 200 << 20
-    assert child in watchdog.descendants(os.getpid())[0]
-    assert watchdog.end_tree(child, and_root=True)
-    os.waitpid(child, 0)
-    assert watchdog.descendants(child)[1] == 0
-    os.close(reading)
-    os.close(writing)
+    """A child that holds 60 MB counts, once; a new interpreter, as a fork shares what this process holds."""
+    program = "kept = b'x' * (60 << 20); print(len(kept), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert int(child.stdout.readline()) == 60 << 20
+        pids, tasks = watchdog.descendants(child.pid)
+        assert (pids, tasks) == ([child.pid], 1)
+        assert 60 << 20 < watchdog.memory(child.pid) < 200 << 20
+        assert child.pid in watchdog.descendants(os.getpid())[0]
+        assert watchdog.end_tree(child.pid, and_root=True)
+    assert watchdog.descendants(child.pid)[1] == 0
 
 
 def test_the_bytes_of_a_folder_are_counted(tmp_path: Path) -> None:
