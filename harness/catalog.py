@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.errors import UserError, did_you_mean
 
@@ -122,6 +122,13 @@ class Challenge:
         from harness.config import ChallengeCard, read_card
 
         return read_card(ChallengeCard, self.folder / "challenge.yaml")
+
+    def preparation(self, options: Mapping[str, str], *, phantom: bool) -> dict[str, Any]:
+        """Return the preparation of its cases, before a submission or a word changes it."""
+        found = {**self.card.preparation, **(self.card.phantom.preparation if phantom else {})}
+        for name, value in options.items():
+            found |= self.card.options[name].values[value].preparation
+        return found
 
     def _module(self, name: str) -> types.ModuleType:
         open_packages({f"challenges.{self.name}": self.folder})

@@ -54,7 +54,7 @@ def smaller_settings(challenge: Challenge, submission: Submission) -> dict[str, 
         UserError: for a key that is neither a hyperparameter nor an option of the preparation.
     """
     model = submission.card.hyperparameters
-    options = {**challenge.card.preparation, **challenge.card.phantom.preparation}
+    options = challenge.preparation({}, phantom=True)
     given = submission.card.check
     for key in given:
         if key not in model and key not in options:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harness.catalog import Challenge
     from harness.contracts import Arrays, CaseSet, Dataset, Outcome
     from harness.plan import Plan
+    from harness.source import Source
 
 __all__ = ["data_facts", "write_files", "write_record", "write_references"]
 
@@ -50,14 +51,16 @@ def run_id(started: str, name: str, key: str) -> str:
     return f"{stamp}-{name}-{key[:8]}"
 
 
-def data_facts(dataset: Dataset, fingerprint: str, phantom: bool) -> DataFacts:
+def data_facts(source: Source, fingerprint: str) -> DataFacts:
     """Return what the board says of the data."""
+    dataset = source.dataset
     return DataFacts(
         fingerprint=fingerprint,
-        phantom=phantom,
+        phantom=source.phantom,
         n_development=len(dataset.development.cases),
         n_test=len(dataset.test.cases),
         test_truth=dataset.test.truth is not None,
+        options=source.options,
         truth_digest=key_of(truth_key(dataset)) if dataset.test.truth is not None else "",
     )
 
@@ -165,7 +168,7 @@ def write_record(plan: Plan, cells: Mapping[int, StoredCell], failures: Mapping[
         run_id=run_id(finished, plan.submission.name, plan.key),
         key=plan.key,
         challenge=challenge_facts(plan.challenge),
-        data=data_facts(plan.source.dataset, plan.fingerprint, plan.source.phantom),
+        data=data_facts(plan.source, plan.fingerprint),
         entry=_entry(plan, cells),
         state="failed" if failures else "complete",
         failures=tuple(_sentence(i, outcome) for i, outcome in sorted(failures.items())),
@@ -248,11 +251,9 @@ def write_files(
         (folder / "record.json").write_text(dump(record), encoding="utf-8")
 
 
-def write_references(
-    challenge: Challenge, dataset: Dataset, fingerprint: str, phantom: bool, runs: Path
-) -> None:
+def write_references(challenge: Challenge, source: Source, fingerprint: str, runs: Path) -> None:
     """Write the reference rows of a board, those that are not there yet."""
-    facts = data_facts(dataset, fingerprint, phantom)
+    facts, dataset = data_facts(source, fingerprint), source.dataset
     truth = dataset.development.truth
     if truth is None:
         return

@@ -63,6 +63,27 @@ class LiteratureRow(Frozen):
     source: str = ""
 
 
+class OptionValueCard(Frozen):
+    """One value of a challenge's option."""
+
+    description: str = ""
+    preparation: Mapping[str, Any] = Field(default_factory=dict)
+    """What differs in the preparation of its cases."""
+
+
+class OptionCard(Frozen):
+    """A word of the challenge's own, such as `variant=`: another value is another board."""
+
+    description: str = ""
+    values: Mapping[str, OptionValueCard] = Field(min_length=1)
+    """The first is the default."""
+
+    @property
+    def default(self) -> str:
+        """The value where none is given."""
+        return next(iter(self.values))
+
+
 class PhantomCard(Frozen):
     """What differs on synthetic patients."""
 
@@ -81,6 +102,7 @@ class ChallengeCard(Frozen):
     folds: int = Field(default=10, ge=2)
     preparation: Mapping[str, Any] = Field(default_factory=dict)
     phantom: PhantomCard = PhantomCard()
+    options: Mapping[str, OptionCard] = Field(default_factory=dict)
     limits: Mapping[str, Any] = Field(default_factory=dict)
     licence: str = ""
     data_access: str = ""
@@ -176,6 +198,10 @@ class Place(Frozen):
 class Patients(Place):
     """Which patients: real ones or phantoms."""
 
+    challenge: str
+    options: Mapping[str, str] = Field(default_factory=dict)
+    """The challenge's own words, such as `variant=`."""
+
     data: Path | None = None
     """The organiser's folder; without it, phantom patients."""
     truth: Path | None = None
@@ -192,7 +218,6 @@ class Patients(Place):
 class RunConfig(Patients):
     """`harness run`."""
 
-    challenge: str
     submission: str = "baseline"
     folds: int | None = Field(default=None, ge=2)
     """The challenge's own number by default; another number is another protocol and shown as such."""
@@ -212,7 +237,6 @@ class RunConfig(Patients):
 class ScoreConfig(Patients):
     """`harness score`."""
 
-    challenge: str
     predictions: Path | None = None
     run: str | None = None
     """A stored run whose test predictions are scored now that the truth is there."""
@@ -277,10 +301,12 @@ def value_of(text: str) -> Any:  # noqa: ANN401  a word's value is dynamic
         return text
 
 
-def known_words(kind: type[Frozen]) -> list[str]:
-    """Return every word that a verb takes."""
-    words = []
+def known_words(kind: type[Frozen], own: Iterable[str] = ()) -> list[str]:
+    """Return every word that a verb takes, the challenge's own included."""
+    words = list(own)
     for name in kind.model_fields:
+        if name == "options":
+            continue
         fields = GROUPS[name].model_fields if name in GROUPS else None
         words += [f"{name}.{field}" for field in fields] if fields is not None else [name]
     return words
@@ -292,30 +318,55 @@ def parse_words(kind: type[Config], words: Iterable[str]) -> Config:
     Raises:
         UserError: for a word without "=", an unknown key, a doubled key or a bad value.
     """
+    given = list(words)
+    own = _own_words(kind, given)
+    known = known_words(kind, own)
     nested: dict[str, Any] = {}
-    for word in words:
+    for word in given:
         key, equals, text = word.partition("=")
         if not equals:
-            known = known_words(kind)
             hint = f"Type {word}=VALUE." if word in known else did_you_mean(word, known)
             raise UserError(f"Words have the form key=value, but got {shown(word)}. {hint}")
-        group, dot, field = key.partition(".")
-        if not _is_known(kind, group, field, bool(dot)):
-            raise UserError(f"No option {key!r}. {did_you_mean(key, known_words(kind))}")
+        group, dot, field = ("options", ".", key) if key in own else key.partition(".")
+        if key not in own and not _is_known(kind, group, field, bool(dot)):
+            raise UserError(f"No option {key!r}. {did_you_mean(key, known)}")
         target = nested.setdefault(group, {}) if dot else nested
         name = field if dot else group
         if name in target:
             raise UserError(f"Option {key!r} is given twice. Keep one.")
         try:
-            target[name] = value_of(text) if dot else text
+            target[name] = value_of(text) if dot and key not in own else text
         except plain_yaml.NotPlainError as error:
             raise UserError(f"{key}: {error}, but got {shown(text)}.") from None
     checked = {key: _checked_group(key, value) for key, value in nested.items()}
     return validate(kind, checked, "")
 
 
+def _own_words(kind: type[Frozen], words: Iterable[str]) -> Mapping[str, OptionCard]:
+    """Return the options that the challenge named among the words declares."""
+    named = [word.removeprefix("challenge=") for word in words if word.startswith("challenge=")]
+    if "options" not in kind.model_fields or not named:
+        return {}
+    from harness import catalog
+
+    return catalog.challenge(named[0]).card.options if named[0] in catalog.names("challenges") else {}
+
+
+def chosen(declared: Mapping[str, OptionCard], given: Mapping[str, str]) -> dict[str, str]:
+    """Return a value for every option that a challenge declares.
+
+    Raises:
+        UserError: for a value that the option does not have.
+    """
+    for name, value in given.items():
+        if value not in declared[name].values:
+            near = did_you_mean(value, declared[name].values)
+            raise UserError(f"Option {name!r} has no value {shown(value)}. {near}")
+    return {name: given.get(name, option.default) for name, option in declared.items()}
+
+
 def _is_known(kind: type[Frozen], group: str, field: str, dotted: bool) -> bool:
-    if group not in kind.model_fields:
+    if group not in kind.model_fields or group == "options":
         return False
     if group in OPEN_GROUPS:
         return dotted and field != ""

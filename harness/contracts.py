@@ -30,11 +30,13 @@ class Case:
     """Cases of one patient are never divided between the halves of a fold."""
     files: tuple[Path, ...]
     """The input files, in the order that the challenge's `decode` reads them."""
+    digest: str = ""
+    """SHA-256 of the case's own content, where one file holds many cases; else the files are hashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseSet:
-    """The development set or the test set, sorted by case id."""
+    """The development set or the test set, in an order that tells nothing of the truth."""
 
     cases: tuple[Case, ...]
     truth: Arrays | None
@@ -74,8 +76,10 @@ class DataUnit(Protocol):
     PREPARATION: str
     """Version of `decode`; part of the key of the prepared store."""
 
-    def read(self, root: Path, truth: Path | None = None) -> Dataset:
+    def read(self, root: Path, truth: Path | None, options: Mapping[str, str]) -> Dataset:
         """Read the organiser's layout; `truth` names the test truth's file if it lies elsewhere.
+
+        `options` holds a value for each of the card's `options`.
 
         Raises:
             UserError: by file, row and column, for everything wrong with it.
@@ -94,7 +98,10 @@ class PhantomUnit(Protocol):
     VERSION: str
 
     def write(self, root: Path, *, seed: int = 0, size: str = "small") -> None:
-        """Write synthetic patients in the organiser's layout, test truth included; "smoke" or "small"."""
+        """Write synthetic patients in the organiser's layout, test truth included; "smoke" or "small".
+
+        All values of the card's `options` are written: `data.read` chooses among them.
+        """
 
 
 class ScorerUnit(Protocol):

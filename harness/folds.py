@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from harness.contracts import Case, CaseSet, Dataset, Fold
 from harness.errors import UserError, refuse
 from harness.metrics import auroc
+from harness.prepare import contents
 
 if TYPE_CHECKING:
     from harness.contracts import Array, Arrays
@@ -121,14 +122,15 @@ def _patients_in_two(halves: Sequence[tuple[Case, str]]) -> Iterator[str]:
 
 
 def _files_in_two(halves: Sequence[tuple[Case, str]], digests: Mapping[Path, str]) -> Iterator[str]:
-    homes: dict[str, dict[str, Path]] = defaultdict(dict)
+    homes: dict[str, dict[str, str]] = defaultdict(dict)
     for case, half in halves:
-        for file in case.files:
-            homes[digests[file]].setdefault(half, file)
+        names = [case.id] if case.digest else [file.name for file in case.files]
+        for content, name in zip(contents(case, digests), names, strict=True):
+            homes[content].setdefault(half, name)
     for found in homes.values():
         if len(found) > 1:
-            names = " and ".join(f"{file.name} ({half})" for half, file in sorted(found.items()))
-            yield f"byte-identical files: {names}"
+            names = [f"{name} ({half})" for half, name in sorted(found.items())]
+            yield f"byte-identical files: {' and '.join(names)}"
 
 
 def _telling_properties(where: str, cases: CaseSet) -> Iterator[str]:

@@ -72,7 +72,7 @@ class Plan:
             self.config.model_copy(update={name: {} for name in SECTIONS}),
             self.challenge,
             self.submission,
-            self.source.phantom,
+            self.source,
         )
         changed = [
             f"{word}.{key}={value}"
@@ -97,10 +97,10 @@ class Plan:
 
 
 def _settings(
-    config: RunConfig, challenge: Challenge, submission: Submission, phantom: bool
+    config: RunConfig, challenge: Challenge, submission: Submission, source: Source
 ) -> dict[str, Any]:
     card = submission.card
-    default = {**challenge.card.preparation, **(challenge.card.phantom.preparation if phantom else {})}
+    default = challenge.preparation(source.options, phantom=source.phantom)
     own = open_section(default, card.preparation, "preparation")
     return {
         "hyperparameters": open_section(card.hyperparameters, config.model, "model"),
@@ -143,8 +143,8 @@ def make_plan(config: RunConfig, words: Sequence[str]) -> Plan:
     catalog.executor(config.executor)
     isolation = sandbox.detect(config.sandbox, trusted=submission.trusted)
     limits = limits_of(challenge, config.limits)
-    settings = _settings(config, challenge, submission, config.data is None)
-    source = open_source(challenge, config.data, config.truth, config.store, config.phantom)
+    source = open_source(challenge, config)
+    settings = _settings(config, challenge, submission, source)
     development = source.dataset.development
     if development.truth is None:
         raise UserError(f"The development set in {source.root} has no truth, so nothing can be trained.")
@@ -152,7 +152,7 @@ def make_plan(config: RunConfig, words: Sequence[str]) -> Plan:
         places = {"data": source.root, "truth": config.truth, "runs": config.runs}
         refuse_inside(submission.folder, {**places, "store": config.store, "site": config.site})
     digests = digests_of(source.dataset)
-    data = fingerprint(source.dataset, digests)
+    data = fingerprint(source.dataset, digests, source.options)
     strata = challenge.data.strata(development.truth)
     n_folds = config.folds or challenge.card.folds
     folds = make_folds(development.cases, strata, n_folds, seed=0)

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from harness.catalog import Challenge
     from harness.contracts import Array, Case, CaseSet, Dataset
 
-__all__ = ["Store", "digests_of", "fingerprint", "locked", "prepare"]
+__all__ = ["Store", "contents", "digests_of", "fingerprint", "locked", "prepare"]
 
 HALVES = ("development", "test")
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +80,26 @@ def _hash(path: Path) -> str:
 
 def digests_of(dataset: Dataset) -> dict[Path, str]:
     """Return the SHA-256 of every input file; always of the content, never of the time stamp."""
-    files = [
-        path for half in (dataset.development, dataset.test) for case in half.cases for path in case.files
-    ]
+    cases = [case for half in (dataset.development, dataset.test) for case in half.cases]
+    files = [path for case in cases if not case.digest for path in case.files]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip(files, pool.map(_hash, files), strict=True))
 
 
-def fingerprint(dataset: Dataset, digests: Mapping[Path, str]) -> str:
-    """Return the identity of a data set: ids, patients, inputs and development truth.
+def contents(case: Case, digests: Mapping[Path, str]) -> tuple[str, ...]:
+    """Return the SHA-256 of each part of a case's input."""
+    return (case.digest,) if case.digest else tuple(digests[path] for path in case.files)
+
+
+def fingerprint(dataset: Dataset, digests: Mapping[Path, str], options: Mapping[str, str] = NONE) -> str:
+    """Return the identity of a data set: ids, patients, inputs, development truth and chosen options.
 
     The test truth is left out, so that it may arrive later without moving the board.
     """
-    total = hashlib.sha256()
+    total = hashlib.sha256("".join(f"{k}={v}\n" for k, v in sorted(options.items())).encode())
     for name, half in zip(HALVES, (dataset.development, dataset.test), strict=True):
         for case in half.cases:
-            row = [name, case.id, case.patient, *(digests[path] for path in case.files)]
+            row = [name, case.id, case.patient, *contents(case, digests)]
             total.update("\0".join(row).encode() + b"\n")
     for key, values in sorted((dataset.development.truth or {}).items()):
         total.update(
@@ -103,7 +109,7 @@ def fingerprint(dataset: Dataset, digests: Mapping[Path, str]) -> str:
 
 
 def _case_key(case: Case, digests: Mapping[Path, str], stamp: str) -> str:
-    text = "\0".join([stamp, *(digests[path] for path in case.files)])
+    text = "\0".join([stamp, *contents(case, digests)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -44,7 +44,7 @@ def run(config: RunConfig, words: Sequence[str]) -> RunRecord:
             finished = write_record(plan, stored(plan), failures)
         else:
             say(f"Already done: run {finished.run_id} stands.")
-    write_references(plan.challenge, plan.source.dataset, plan.fingerprint, plan.source.phantom, config.runs)
+    write_references(plan.challenge, plan.source, plan.fingerprint, config.runs)
     return finished
 
 

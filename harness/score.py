@@ -53,10 +53,10 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
         UserError: for a file that is no prediction of these cases, by row and column; no test truth.
     """
     challenge = catalog.challenge(config.challenge)
-    source = open_source(challenge, config.data, config.truth, config.store, config.phantom)
+    source = open_source(challenge, config)
     if source.dataset.test.truth is None:
         raise UserError(f"{source.root} holds no test truth. Type truth=/path/to/the/truth file.")
-    data = fingerprint(source.dataset, digests_of(source.dataset))
+    data = fingerprint(source.dataset, digests_of(source.dataset), source.options)
     make = _file_record if config.predictions is not None else _run_record
     record, predicted, folds = make(config, words, challenge, source, data)
     with locked(config.runs / challenge.name / ".cells" / f".{record.key[:16]}.lock"):
@@ -66,7 +66,7 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
             record = known[-1]
         else:
             write_files(config.runs, record, challenge, source.dataset, predicted, folds)
-    write_references(challenge, source.dataset, data, source.phantom, config.runs)
+    write_references(challenge, source, data, config.runs)
     return record
 
 
@@ -142,7 +142,7 @@ def _record(
         run_id=run_id(moment, entry.name, key),
         key=key,
         challenge=challenge_facts(challenge),
-        data=data_facts(source.dataset, data, source.phantom),
+        data=data_facts(source, data),
         entry=entry,
         state="complete",
         failures=(),
@@ -211,7 +211,7 @@ def _rescored(
         run_id=run_id(moment, old.entry.name, key),
         key=key,
         challenge=challenge_facts(challenge),
-        data=data_facts(source.dataset, data, source.phantom),
+        data=data_facts(source, data),
         cells=cells,
         cv=score_half(challenge.scorer, development, predicted["cv"], sealed=False),
         test=score_half(challenge.scorer, test, predicted["test"], sealed=True),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.config import chosen
 from harness.errors import UserError
 from harness.prepare import locked
 from harness.records import atomic_folder
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
+    from harness.config import Patients
     from harness.contracts import Dataset
 
 __all__ = ["Source", "open_source"]
@@ -23,6 +26,8 @@ class Source:
 
     root: Path
     phantom: bool
+    options: Mapping[str, str]
+    """A value for each of the challenge's options."""
     dataset: Dataset
 
 
@@ -39,18 +44,18 @@ def _phantom_root(challenge: Challenge, store: Path, size: str) -> Path:
     return root
 
 
-def open_source(
-    challenge: Challenge, data: Path | None, truth: Path | None, store: Path, size: str
-) -> Source:
+def open_source(challenge: Challenge, config: Patients) -> Source:
     """Read the data set.
 
     Raises:
         UserError: if the folder is not there, or for what is wrong in it, by file, row and column.
     """
+    data = config.data
+    options = chosen(challenge.card.options, config.options)
     if data is not None and not data.is_dir():
         raise UserError(
             f"There is no folder {str(data)!r}. Point data= at the folder of {challenge.card.title}, "
             "or leave data= out to use phantom patients."
         )
-    root = data if data is not None else _phantom_root(challenge, store, size)
-    return Source(root, data is None, challenge.data.read(root, truth))
+    root = data if data is not None else _phantom_root(challenge, config.store, config.phantom)
+    return Source(root, data is None, options, challenge.data.read(root, config.truth, options))

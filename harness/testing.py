@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.config import chosen
 from harness.folds import audit, make_folds
 from harness.predictions import check
 from harness.prepare import digests_of, prepare
@@ -40,9 +41,9 @@ def assert_challenge(challenge: Challenge, folder: Path) -> None:
     phantom = folder / "phantom"
     phantom.mkdir()
     challenge.phantom.write(phantom, size="smoke")
-    dataset = challenge.data.read(phantom)
+    dataset = challenge.data.read(phantom, None, chosen(challenge.card.options, {}))
     _assert_dataset(challenge, dataset)
-    options = {**challenge.card.preparation, **challenge.card.phantom.preparation}
+    options = challenge.preparation(chosen(challenge.card.options, {}), phantom=True)
     store = prepare(challenge, dataset, digests_of(dataset), options, folder / "store")
     for path in store.development.glob("*.npy"):
         rows = len(np.load(path, mmap_mode="r"))
@@ -52,7 +53,7 @@ def assert_challenge(challenge: Challenge, folder: Path) -> None:
 
 def _assert_dataset(challenge: Challenge, dataset: Dataset) -> None:
     for half in (dataset.development, dataset.test):
-        require(list(half.ids) == sorted(set(half.ids)), "cases must be unique and sorted by id")
+        require(len(set(half.ids)) == len(half.ids), "case ids must be unique")
         for key, values in (half.truth or {}).items():
             require(len(values) == len(half.cases), f"truth {key!r} must have a row per case")
     truth = dataset.development.truth

@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,12 +35,13 @@ SIZE = 256
 LARGEST = 2048
 
 NAME = re.compile(r"([0-9]{4})((?:LI|LV|RI|RV)-[AB])\.jpg")
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 IGNORED = {"Thumbs.db", "desktop.ini"}
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
 
 
 # --------------------------------------------------------------------------------------------- read
-def read(root: Path, truth: Path | None = None) -> Dataset:
+def read(root: Path, truth: Path | None = None, options: Mapping[str, str] = NO_OPTIONS) -> Dataset:
     """Read the patients and their labels; the test truth is `truth`, or groundtruth.csv in `root`.
 
     Without either the test set has no truth. The images are looked at, not decoded.

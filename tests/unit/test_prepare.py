@@ -88,4 +88,4 @@ def test_no_label_lies_in_the_store(patients: Path, tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     """It names the folder and the way to phantom patients."""
     with pytest.raises(UserError, match="leave data= out"):
-        open_source(KIUM, tmp_path / "nowhere", None, tmp_path, "smoke")
+        open_source(KIUM, RunConfig(challenge="kium", data=tmp_path / "nowhere", store=tmp_path))
