@@ -4,6 +4,7 @@ runs/<challenge>/<run id>/
     record.json      this module's `RunRecord`, full precision; NaN is written as null
     cases.parquet    per-case scores: case, patient, half (cv or test), fold, one column a score
     folds.csv        case, patient, fold
+    sweep_figures.json   of a tuned entry: name -> Plotly figure
     predictions/     cv.npz and test.npz, and both in the organiser's format
     log/             what each fold printed
 """
@@ -36,6 +37,8 @@ __all__ = [
     "Half",
     "Interval",
     "RunRecord",
+    "SweepFacts",
+    "SweepTrial",
     "atomic_folder",
     "dump",
     "load",
@@ -114,6 +117,50 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepTrial:
+    """One set of hyperparameters that a sweep tried."""
+
+    number: int
+    state: Literal["complete", "pruned", "failed"]
+    value: float | None
+    """The ranking metric, pooled out-of-fold, of a complete trial; of the folds so far of a pruned one."""
+    parameters: Mapping[str, Any]
+    folds: int
+    """How many were trained."""
+    seconds: float
+    reason: str | None = None
+    """Why it was pruned or failed."""
+    outer: int | None = None
+    """The outer fold inside which it was tried, in a nested sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFacts:
+    """How a tuned entry found its hyperparameters, and what that cost."""
+
+    sampler: str
+    pruner: str
+    trials: tuple[SweepTrial, ...]
+    space: Mapping[str, str]
+    """Hyperparameter -> distribution, as written."""
+    nested: bool
+    seed: int
+    folds_trained: int
+    folds_planned: int
+    """Trials x folds: what the sweep would have trained without pruning."""
+    seconds: float
+    """Of all trials' folds together."""
+    inner_best: float | None
+    """The best trial's out-of-fold score; nested: the mean over the outer folds."""
+    outer_score: float | None
+    """The same metric on cases that had no part in the choice: the test set, or nested, the outer folds."""
+    optimism: float | None
+    """inner_best minus outer_score, positive where the search looked better than it was."""
+    best: tuple[Mapping[str, Any], ...]
+    """The chosen hyperparameters: one set, or nested, one for each outer fold."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChallengeFacts:
     """Which question, in which version."""
 
@@ -165,6 +212,8 @@ class RunRecord:
     command: str
     provenance: Mapping[str, Any]
     """git, versions, hardware, seeds, environment."""
+    sweep: SweepFacts | None = None
+    """Of a tuned entry."""
     schema: int = SCHEMA
 
 
@@ -195,6 +244,13 @@ def _half(data: Mapping[str, Any] | None) -> Half | None:
         return None
     metrics = {key: Interval(**value) for key, value in data["metrics"].items()}
     return Half(**{**data, "metrics": metrics})
+
+
+def _sweep(data: Mapping[str, Any] | None) -> SweepFacts | None:
+    if data is None:
+        return None
+    trials = tuple(SweepTrial(**trial) for trial in _row(data["trials"]))
+    return SweepFacts(**{**data, "trials": trials, "best": _row(data["best"])})
 
 
 def _row(value: object) -> tuple[Any, ...]:
@@ -263,6 +319,7 @@ def parse(text: str) -> RunRecord:
             "failures": _row(data["failures"]),
             "cv": _half(data["cv"]),
             "test": _half(data["test"]),
+            "sweep": _sweep(data.get("sweep")),
         }
     )
     _checked(record)

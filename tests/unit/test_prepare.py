@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness import catalog
+from harness.config import RunConfig
 from harness.errors import UserError
 from harness.prepare import digests_of, fingerprint, prepare
 from harness.source import open_source
