@@ -179,10 +179,10 @@ class DataFacts:
     n_development: int
     n_test: int
     test_truth: bool
-    options: Mapping[str, str] = field(default_factory=dict)
-    """The challenge's own words, such as variant; each value has its own board."""
     truth_digest: str = ""
     """Of the test truth; scores against different truths cannot be compared."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The challenge's own words, such as variant; each value has its own board."""
 
 
 @dataclass(frozen=True, slots=True)
