@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from harness.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from harness.config import ChallengeCard, SubmissionCard
+    from harness.cards import ChallengeCard, SubmissionCard
     from harness.contracts import DataUnit, ExecutorUnit, Metric, PhantomUnit, ScorerUnit
 
 __all__ = [
@@ -119,7 +119,8 @@ class Challenge:
     @cached_property
     def card(self) -> ChallengeCard:
         """The typed content of challenge.yaml."""
-        from harness.config import ChallengeCard, read_card
+        from harness.cards import ChallengeCard
+        from harness.validated import read_card
 
         return read_card(ChallengeCard, self.folder / "challenge.yaml")
 
@@ -198,7 +199,8 @@ class Submission:
     @cached_property
     def card(self) -> SubmissionCard:
         """The typed content of submission.yaml."""
-        from harness.config import SubmissionCard, read_card
+        from harness.cards import SubmissionCard
+        from harness.validated import read_card
 
         return read_card(SubmissionCard, self.card_path)
 

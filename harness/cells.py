@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import __version__
+from harness.atomic import atomic_folder
 from harness.predictions import as_bytes, from_file, halves
-from harness.records import atomic_folder, dump
+from harness.records import dump
 
 if TYPE_CHECKING:
     from harness.contracts import Array, Outcome

@@ -13,22 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.atomic import atomic_folder
 from harness.cells import StoredCell, key_of
 from harness.predictions import as_bytes
 from harness.prepare import locked
 from harness.progress import say
 from harness.provenance import environment, provenance
-from harness.records import (
-    Cell,
-    ChallengeFacts,
-    DataFacts,
-    Entry,
-    Half,
-    RunRecord,
-    atomic_folder,
-    dump,
-    load_all,
-)
+from harness.records import Cell, ChallengeFacts, DataFacts, Entry, Half, RunRecord, dump, load_all
 from harness.scoring import assemble, fold_metrics, score_half, unscored
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Words and cards to frozen, typed records; an unknown key or a bad value is one sentence."""
+"""Words to frozen, typed records; an unknown key or a bad value is one sentence."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import yaml
 from pydantic import AfterValidator, Field, model_validator
 
 from harness import plain_yaml
+from harness.cards import OptionCard
 from harness.errors import UserError, did_you_mean, file_in_the_way
-from harness.validated import Config, Frozen, parse_card, read_card, shown, validate
+from harness.validated import Config, Frozen, shown, validate
 
 __all__ = [
-    "ChallengeCard",
     "CheckConfig",
     "LeaderboardConfig",
     "LimitsConfig",
@@ -23,123 +23,15 @@ __all__ = [
     "NewConfig",
     "RunConfig",
     "ScoreConfig",
-    "SubmissionCard",
+    "SweepConfig",
     "TrainerConfig",
-    "parse_card",
     "parse_words",
-    "read_card",
 ]
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 SANDBOXES = Literal["auto", "bubblewrap", "reduced", "off"]
 
 
-# ------------------------------------------------------------------------------------- cards
-class MetricCard(Frozen):
-    """One column of a challenge."""
-
-    key: str
-    metric: str
-    title: str
-    description: str = ""
-
-
-class RankingCard(Frozen):
-    """How the first metric ranks."""
-
-    decimals: int = Field(default=6, ge=0, le=15)
-    tie_breakers: tuple[str, ...] = ()
-    description: str = ""
-
-
-class LiteratureRow(Frozen):
-    """A result reported elsewhere: shown apart, never ranked."""
-
-    title: str
-    metric: str
-    value: float
-    computed_on: str = ""
-    note: str = ""
-    source: str = ""
-
-
-class OptionValueCard(Frozen):
-    """One value of a challenge's option."""
-
-    description: str = ""
-    preparation: Mapping[str, Any] = Field(default_factory=dict)
-    """What differs in the preparation of its cases."""
-
-
-class OptionCard(Frozen):
-    """A word of the challenge's own, such as `variant=`: another value is another board."""
-
-    description: str = ""
-    values: Mapping[str, OptionValueCard] = Field(min_length=1)
-    """The first is the default."""
-
-    @property
-    def default(self) -> str:
-        """The value where none is given."""
-        return next(iter(self.values))
-
-
-class PhantomCard(Frozen):
-    """What differs on synthetic patients."""
-
-    preparation: Mapping[str, Any] = Field(default_factory=dict)
-
-
-class ChallengeCard(Frozen):
-    """challenge.yaml."""
-
-    title: str
-    task: str
-    version: str
-    description: str = ""
-    metrics: tuple[MetricCard, ...] = Field(min_length=1)
-    ranking: RankingCard = RankingCard()
-    folds: int = Field(default=10, ge=2)
-    preparation: Mapping[str, Any] = Field(default_factory=dict)
-    phantom: PhantomCard = PhantomCard()
-    options: Mapping[str, OptionCard] = Field(default_factory=dict)
-    limits: Mapping[str, Any] = Field(default_factory=dict)
-    licence: str = ""
-    data_access: str = ""
-    data_folder: str = "the_data"
-    """What the organiser's folder is called, for the hint on `data=`."""
-    citation: str = ""
-    literature: tuple[LiteratureRow, ...] = ()
-
-    @model_validator(mode="after")
-    def _columns_exist(self) -> ChallengeCard:
-        keys = [metric.key for metric in self.metrics]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"two metrics have one key, among {keys}")
-        for key in (*self.ranking.tie_breakers, *(row.metric for row in self.literature)):
-            if key not in keys:
-                raise ValueError(f"no metric has the key {key!r}. {did_you_mean(key, keys)[:-1]}")
-        return self
-
-
-class SubmissionCard(Frozen):
-    """submission.yaml."""
-
-    challenge: str
-    team: str = Field(min_length=1, max_length=200)
-    title: str = Field(min_length=1, max_length=200)
-    description: str = ""
-    licence: str = "not stated"
-    hyperparameters: Mapping[str, Any] = Field(default_factory=dict)
-    trainer: Mapping[str, Any] = Field(default_factory=dict)
-    loader: Mapping[str, Any] = Field(default_factory=dict)
-    preparation: Mapping[str, Any] = Field(default_factory=dict)
-    space: Mapping[str, Any] = Field(default_factory=dict)
-    check: Mapping[str, Any] = Field(default_factory=dict)
-    """Hyperparameters for `harness check`, where the real ones take too long."""
-
-
-# ------------------------------------------------------------------------------------ settings
 class TrainerConfig(Frozen):
     """What reaches `pytorch_lightning.Trainer`."""
 
@@ -187,6 +79,36 @@ Folder = Annotated[Path, AfterValidator(_may_be_a_folder)]
 """Where the harness writes: seen to before anything is trained."""
 
 
+class SweepConfig(Frozen):
+    """A search for hyperparameters; one trial is a cross-validation on the development set."""
+
+    trials: int | None = Field(default=None, ge=1, le=10**6)
+    """How many, failed and pruned ones included; a grid is searched whole by default."""
+    sampler: Literal["tpe", "random", "grid", "cmaes"] = "tpe"
+    pruner: Literal["wilcoxon", "none"] = "wilcoxon"
+    p: float = Field(default=0.1, gt=0, lt=1)
+    """A trial is pruned once it is worse than the best one at this p-value."""
+    space: Mapping[str, str] = Field(default_factory=dict)
+    """Hyperparameter -> distribution, over those of the submission's card; "none" takes one out."""
+    storage: str | None = None
+    """URL of a database that several machines share; a journal file beside the runs by default."""
+    nested: bool = False
+    """Search inside each outer fold, so that the out-of-fold score had no part in the choice."""
+    inner_folds: int = Field(default=5, ge=2)
+    """Of a nested sweep."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any sweep was asked for."""
+        return self.trials is not None or self.sampler == "grid"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> SweepConfig:
+        if self.model_fields_set and not self.wanted:
+            raise ValueError("a sweep needs the number of its trials. Type sweep.trials=40")
+        return self
+
+
 class Place(Frozen):
     """Where things lie; all relative to the working folder."""
 
@@ -232,6 +154,7 @@ class RunConfig(Patients):
     preparation: Mapping[str, Any] = Field(default_factory=dict)
     limits: Mapping[str, Any] = Field(default_factory=dict)
     wandb: WandbConfig = WandbConfig()
+    sweep: SweepConfig = SweepConfig()
 
 
 class ScoreConfig(Patients):
@@ -279,7 +202,10 @@ GROUPS: dict[str, type[Frozen]] = {
     "loader": LoaderConfig,
     "limits": LimitsConfig,
     "wandb": WandbConfig,
+    "sweep": SweepConfig,
 }
+SPACE = "space."
+"""What begins the fields of `sweep` that are hyperparameters."""
 
 
 def value_of(text: str) -> Any:  # noqa: ANN401  a word's value is dynamic
@@ -332,10 +258,13 @@ def parse_words(kind: type[Config], words: Iterable[str]) -> Config:
             raise UserError(f"No option {key!r}. {did_you_mean(key, known)}")
         target = nested.setdefault(group, {}) if dot else nested
         name = field if dot else group
+        as_text = not dot or key in own or _is_space(group, field)
+        if _is_space(group, field):
+            target, name = target.setdefault("space", {}), field.removeprefix(SPACE)
         if name in target:
             raise UserError(f"Option {key!r} is given twice. Keep one.")
         try:
-            target[name] = value_of(text) if dot and key not in own else text
+            target[name] = text if as_text else value_of(text)
         except plain_yaml.NotPlainError as error:
             raise UserError(f"{key}: {error}, but got {shown(text)}.") from None
     checked = {key: _checked_group(key, value) for key, value in nested.items()}
@@ -371,8 +300,12 @@ def _is_known(kind: type[Frozen], group: str, field: str, dotted: bool) -> bool:
     if group in OPEN_GROUPS:
         return dotted and field != ""
     if group in GROUPS:
-        return dotted and field in GROUPS[group].model_fields
+        return dotted and (field in GROUPS[group].model_fields or _is_space(group, field))
     return not dotted
+
+
+def _is_space(group: str, field: str) -> bool:
+    return group == "sweep" and field.startswith(SPACE) and field != SPACE
 
 
 def _checked_group(name: str, value: Any) -> Any:  # noqa: ANN401  words are dynamic

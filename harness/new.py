@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import catalog
-from harness.config import NewConfig, SubmissionCard, parse_card
+from harness.cards import SubmissionCard
+from harness.config import NewConfig
 from harness.errors import UserError
+from harness.validated import parse_card
 
 __all__ = ["new_submission"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ __all__ = ["ENTRY", "Plan", "make_plan"]
 
 ENTRY = "harness.training:fit_and_predict"
 ALWAYS = ("torch", "pytorch_lightning", "harness.training")
-WHERE_NAMED = ("timm", "monai", "cv2")
+WHERE_NAMED = ("timm", "monai", "albumentations", "cv2")
 PRELOAD = (*ALWAYS, *WHERE_NAMED)
 """Trusted libraries that a zygote may hold: always, and where the entry or its challenge names them."""
 SECTIONS = {
@@ -57,33 +57,16 @@ class Plan:
     folds: tuple[Fold, ...]
     settings: Mapping[str, Mapping[str, Any]]
     """hyperparameters, trainer, loader, preparation."""
+    overrides: tuple[str, ...]
+    """What makes this another entry than the submission as it is written, sorted."""
     limits: Limits
     isolation: Isolation
     keys: tuple[str, ...]
     """Of the folds."""
     key: str
     """Of the run."""
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """The settings that make this another entry than the submission as it is written, sorted."""
-        used = self.settings
-        plain = _settings(
-            self.config.model_copy(update={name: {} for name in SECTIONS}),
-            self.challenge,
-            self.submission,
-            self.source,
-        )
-        changed = [
-            f"{word}.{key}={value}"
-            for word, section in SECTIONS.items()
-            for key, value in used[section].items()
-            if plain[section].get(key) != value
-        ]
-        folds = len(self.folds)
-        changed += [f"folds={folds}"] if folds != self.challenge.card.folds else []
-        changed += [f"seed={self.config.seed}"] if self.config.seed else []
-        return tuple(sorted(changed))
+    packages: Mapping[str, str]
+    """The units that a fold may import, as copies of exactly what their digests cover."""
 
     @property
     def jobs(self) -> int:
@@ -96,18 +79,44 @@ class Plan:
         return self.config.runs / self.challenge.name / ".cells"
 
 
-def _settings(
+def settings_of(
     config: RunConfig, challenge: Challenge, submission: Submission, source: Source
 ) -> dict[str, Any]:
-    card = submission.card
+    """Return what an entry is trained with: the cards' sections with the words over them.
+
+    Raises:
+        UserError: for a word or a key of a card that is not known.
+    """
+    card, path = submission.card, str(submission.card_path)
     default = challenge.preparation(source.options, phantom=source.phantom)
-    own = open_section(default, card.preparation, "preparation")
+    own = open_section(default, card.preparation, f"{path}: preparation")
+    trainer = merged(TrainerConfig, {}, card.trainer, f"{path}: trainer").model_dump(exclude_unset=True)
+    loader = merged(LoaderConfig, {}, card.loader, f"{path}: loader").model_dump(exclude_unset=True)
     return {
         "hyperparameters": open_section(card.hyperparameters, config.model, "model"),
-        "trainer": merged(TrainerConfig, card.trainer, config.trainer, "trainer").model_dump(),
-        "loader": merged(LoaderConfig, card.loader, config.loader, "loader").model_dump(),
+        "trainer": merged(TrainerConfig, trainer, config.trainer, "trainer").model_dump(),
+        "loader": merged(LoaderConfig, loader, config.loader, "loader").model_dump(),
         "preparation": open_section(own, config.preparation, "preparation"),
     }
+
+
+def overrides_of(
+    config: RunConfig, challenge: Challenge, submission: Submission, source: Source
+) -> tuple[str, ...]:
+    """Return the words that change the submission as it is written, sorted."""
+    used = settings_of(config, challenge, submission, source)
+    bare = config.model_copy(update={name: {} for name in SECTIONS})
+    plain = settings_of(bare, challenge, submission, source)
+    changed = [
+        f"{word}.{key}={value}"
+        for word, section in SECTIONS.items()
+        for key, value in used[section].items()
+        if plain[section].get(key) != value
+    ]
+    folds = config.folds or challenge.card.folds
+    changed += [f"folds={folds}"] if folds != challenge.card.folds else []
+    changed += [f"seed={config.seed}"] if config.seed else []
+    return tuple(sorted(changed))
 
 
 def limits_of(challenge: Challenge, words: Mapping[str, Any]) -> Limits:
@@ -122,14 +131,39 @@ def limits_of(challenge: Challenge, words: Mapping[str, Any]) -> Limits:
     )
 
 
-def _identity(challenge: Challenge, submission: Submission, data: str, **settings: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return what decides a fold's predictions, besides the fold itself."""
+def identity_of(plan: Plan) -> dict[str, Any]:
+    """Return what decides a fold's predictions, besides the settings and the fold itself."""
+    challenge = plan.challenge
     return {
         "challenge": [challenge.name, challenge.card.version, challenge.training_digest],
-        "data": [data, challenge.data.PREPARATION],
-        "submission": submission.digest,
-        **settings,
+        "data": [plan.fingerprint, challenge.data.PREPARATION],
+        "submission": plan.submission.digest,
+        "isolation": plan.isolation.value,
     }
+
+
+def changed(plan: Plan, **fields: Any) -> Plan:  # noqa: ANN401  any fields of the plan
+    """Return the plan with other settings, folds or overrides, and the keys that follow from them."""
+    new = replace(plan, **fields)
+    identity = {**identity_of(new), "settings": new.settings}
+    keys = tuple(
+        cell_key(
+            identity, f.index, seed_of(new.config.seed, f.index), f.train.tobytes() + f.heldout.tobytes()
+        )
+        for f in new.folds
+    )
+    return with_keys(new, keys)
+
+
+def _rows(fold: Fold) -> bytes:
+    return fold.train.tobytes() + fold.heldout.tobytes()
+
+
+def with_keys(plan: Plan, keys: tuple[str, ...]) -> Plan:
+    """Return the plan of exactly these stored folds."""
+    scored = [plan.challenge.scoring_digest, truth_key(plan.source.dataset)]
+    card = plan.submission.card.model_dump(mode="json")
+    return replace(plan, keys=keys, key=key_of([keys, *scored, card, plan.overrides]))
 
 
 def make_plan(config: RunConfig, words: Sequence[str]) -> Plan:
@@ -144,7 +178,7 @@ def make_plan(config: RunConfig, words: Sequence[str]) -> Plan:
     isolation = sandbox.detect(config.sandbox, trusted=submission.trusted)
     limits = limits_of(challenge, config.limits)
     source = open_source(challenge, config)
-    settings = _settings(config, challenge, submission, source)
+    settings = settings_of(config, challenge, submission, source)
     development = source.dataset.development
     if development.truth is None:
         raise UserError(f"The development set in {source.root} has no truth, so nothing can be trained.")
@@ -154,29 +188,26 @@ def make_plan(config: RunConfig, words: Sequence[str]) -> Plan:
     digests = digests_of(source.dataset)
     data = fingerprint(source.dataset, digests, source.options)
     strata = challenge.data.strata(development.truth)
-    n_folds = config.folds or challenge.card.folds
-    folds = make_folds(development.cases, strata, n_folds, seed=0)
+    folds = make_folds(development.cases, strata, config.folds or challenge.card.folds, seed=0)
     audit(source.dataset, folds, digests)
-    identity = _identity(challenge, submission, data, settings=settings, isolation=isolation.value)
-    keys = tuple(cell_key(identity, f.index, seed_of(config.seed, f.index), f.train.tobytes()) for f in folds)
-    key = key_of(
-        [keys, challenge.scoring_digest, truth_key(source.dataset), submission.card.model_dump(mode="json")]
+    plan = Plan(
+        config=config,
+        words=tuple(words),
+        challenge=challenge,
+        submission=submission,
+        source=source,
+        fingerprint=data,
+        digests=digests,
+        folds=folds,
+        settings=settings,
+        overrides=overrides_of(config, challenge, submission, source),
+        limits=limits,
+        isolation=isolation,
+        keys=(),
+        key="",
+        packages=stage_packages(challenge, submission, config.store),
     )
-    return Plan(
-        config,
-        tuple(words),
-        challenge,
-        submission,
-        source,
-        data,
-        digests,
-        folds,
-        settings,
-        limits,
-        isolation,
-        keys,
-        key,
-    )
+    return changed(plan)
 
 
 def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, FoldJob]:
@@ -184,12 +215,11 @@ def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, Fol
     cases = plan.source.dataset.development
     truth: Arrays = cases.truth or {}
     patients = np.unique([case.patient for case in cases.cases], return_inverse=True)[1]
-    packages = packages_of(plan)
     jobs = {}
     for index in indices:
         fold = plan.folds[index]
         jobs[index] = FoldJob(
-            packages=packages,
+            packages=plan.packages,
             module=plan.submission.module,
             hyperparameters=plan.settings["hyperparameters"],
             trainer=plan.settings["trainer"],
@@ -209,10 +239,9 @@ def fold_jobs(plan: Plan, store: Store, indices: Sequence[int]) -> dict[int, Fol
     return jobs
 
 
-def packages_of(plan: Plan) -> dict[str, str]:
+def stage_packages(challenge: Challenge, submission: Submission, store: Path) -> dict[str, str]:
     """Return the units that a fold may import, as copies of exactly what their digests cover."""
-    challenge, submission = plan.challenge, plan.submission
-    root = plan.config.store / challenge.name / "units"
+    root = store / challenge.name / "units"
     seen = stage(challenge.training_files, challenge.folder, challenge.training_digest, root)
     packages = {f"challenges.{challenge.name}": str(seen.resolve())}
     if not submission.is_baseline:
@@ -232,7 +261,7 @@ def sandbox_spec(plan: Plan, store: Store) -> SandboxSpec:
     inputs = [str(path.resolve()) for path in (store.development, store.test)]
     return SandboxSpec(
         isolation=plan.isolation,
-        read_only=(*packages_of(plan).values(), *inputs),
+        read_only=(*plan.packages.values(), *inputs),
         preload=(*ALWAYS, *named_libraries([*plan.challenge.training_files, *plan.submission.files])),
     )
 

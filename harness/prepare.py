@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.atomic import atomic_folder
 from harness.progress import say
-from harness.records import atomic_folder
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.atomic import atomic_folder
 from harness.config import chosen
 from harness.errors import UserError
 from harness.prepare import locked
-from harness.records import atomic_folder
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge

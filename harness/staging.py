@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.atomic import atomic_folder
 from harness.catalog import digest
 from harness.errors import UserError
 from harness.prepare import locked
-from harness.records import atomic_folder
 
 __all__ = ["refuse_inside", "stage"]
 

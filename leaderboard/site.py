@@ -18,8 +18,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from harness.atomic import write_atomic
 from harness.errors import UserError
-from harness.records import RunRecord, load_all, write_atomic
+from harness.records import RunRecord, load_all
 from leaderboard.card import Card
 from leaderboard.entry import EntryView, entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json

@@ -13,19 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.atomic import write_atomic
 from harness.contracts import Metric
-from harness.records import (
-    Cell,
-    ChallengeFacts,
-    DataFacts,
-    Entry,
-    Half,
-    Interval,
-    Route,
-    RunRecord,
-    dump,
-    write_atomic,
-)
+from harness.records import Cell, ChallengeFacts, DataFacts, Entry, Half, Interval, Route, RunRecord, dump
 from leaderboard.card import Card, card_of
 
 FINGERPRINT = "3f9a1c07be" + "0" * 54

@@ -142,7 +142,7 @@ def test_a_killed_write_leaves_nothing_that_stays(tmp_path: Path) -> None:
     """The next write removes what a dead process left half written."""
     import platform
 
-    from harness.records import atomic_folder
+    from harness.atomic import atomic_folder
 
     dead = tmp_path / f".part-{platform.node()}-{2**22 + 1}-x"
     dead.mkdir()

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.cards import SubmissionCard
 from harness.config import (
     RunConfig,
     ScoreConfig,
-    SubmissionCard,
     open_section,
     parse_words,
-    read_card,
     value_of,
 )
 from harness.errors import UserError
+from harness.validated import read_card
 
 
 def test_words_become_a_typed_frozen_config() -> None:

@@ -14,8 +14,9 @@ import sklearn.metrics as sk
 from challenges.kium import scorer
 from challenges.kium.columns import LOCATIONS, RARE
 from challenges.kium.panel import POOLED, facts
-from harness.config import ChallengeCard, read_card
+from harness.cards import ChallengeCard
 from harness.statistics import bootstrap_counts
+from harness.validated import read_card
 
 POSITIVES = (100, 100, 35, 34, 30, 18, 21, 13, 66, 30, 67, 96, 17, 11, 3, 2, 6, 4, 24, 3, 1)
 PATIENTS, ILL = 1127, 523

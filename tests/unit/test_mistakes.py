@@ -12,22 +12,21 @@ import pytest
 import typer
 
 from harness import catalog
+from harness.cards import ChallengeCard, SubmissionCard
 from harness.check import smaller_settings
 from harness.cli import Verbs
 from harness.config import (
-    ChallengeCard,
     LimitsConfig,
     NewConfig,
     RunConfig,
     ScoreConfig,
-    SubmissionCard,
     parse_words,
-    read_card,
 )
 from harness.contracts import Case
 from harness.errors import UserError
 from harness.folds import make_folds
 from harness.new import new_submission
+from harness.validated import read_card
 from tests.conftest import Workplace
 from tests.fakes import TINY
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.atomic import atomic_folder, write_atomic
 from harness.errors import UserError
-from harness.records import atomic_folder, dump, load, parse, plain, write_atomic
+from harness.records import dump, load, parse, plain
 from tests.leaderboard_fakes import record
 
 

@@ -1,0 +1,117 @@
+"""The cards: challenge.yaml and submission.yaml as frozen, typed records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from harness.errors import did_you_mean
+from harness.validated import Frozen
+
+__all__ = ["ChallengeCard", "LiteratureRow", "MetricCard", "OptionCard", "OptionValueCard", "SubmissionCard"]
+
+
+class MetricCard(Frozen):
+    """One column of a challenge."""
+
+    key: str
+    metric: str
+    title: str
+    description: str = ""
+
+
+class RankingCard(Frozen):
+    """How the first metric ranks."""
+
+    decimals: int = Field(default=6, ge=0, le=15)
+    tie_breakers: tuple[str, ...] = ()
+    description: str = ""
+
+
+class LiteratureRow(Frozen):
+    """A result reported elsewhere: shown apart, never ranked."""
+
+    title: str
+    metric: str
+    value: float
+    computed_on: str = ""
+    note: str = ""
+    source: str = ""
+
+
+class OptionValueCard(Frozen):
+    """One value of a challenge's option."""
+
+    description: str = ""
+    preparation: Mapping[str, Any] = Field(default_factory=dict)
+    """What differs in the preparation of its cases."""
+
+
+class OptionCard(Frozen):
+    """A word of the challenge's own, such as `variant=`: another value is another board."""
+
+    description: str = ""
+    values: Mapping[str, OptionValueCard] = Field(min_length=1)
+    """The first is the default."""
+
+    @property
+    def default(self) -> str:
+        """The value where none is given."""
+        return next(iter(self.values))
+
+
+class PhantomCard(Frozen):
+    """What differs on synthetic patients."""
+
+    preparation: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class ChallengeCard(Frozen):
+    """challenge.yaml."""
+
+    title: str
+    task: str
+    version: str
+    description: str = ""
+    metrics: tuple[MetricCard, ...] = Field(min_length=1)
+    ranking: RankingCard = RankingCard()
+    folds: int = Field(default=10, ge=2)
+    preparation: Mapping[str, Any] = Field(default_factory=dict)
+    phantom: PhantomCard = PhantomCard()
+    options: Mapping[str, OptionCard] = Field(default_factory=dict)
+    limits: Mapping[str, Any] = Field(default_factory=dict)
+    licence: str = ""
+    data_access: str = ""
+    data_folder: str = "the_data"
+    """What the organiser's folder is called, for the hint on `data=`."""
+    citation: str = ""
+    literature: tuple[LiteratureRow, ...] = ()
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> ChallengeCard:
+        keys = [metric.key for metric in self.metrics]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"two metrics have one key, among {keys}")
+        for key in (*self.ranking.tie_breakers, *(row.metric for row in self.literature)):
+            if key not in keys:
+                raise ValueError(f"no metric has the key {key!r}. {did_you_mean(key, keys)[:-1]}")
+        return self
+
+
+class SubmissionCard(Frozen):
+    """submission.yaml."""
+
+    challenge: str
+    team: str = Field(min_length=1, max_length=200)
+    title: str = Field(min_length=1, max_length=200)
+    description: str = ""
+    licence: str = "not stated"
+    hyperparameters: Mapping[str, Any] = Field(default_factory=dict)
+    trainer: Mapping[str, Any] = Field(default_factory=dict)
+    loader: Mapping[str, Any] = Field(default_factory=dict)
+    preparation: Mapping[str, Any] = Field(default_factory=dict)
+    space: Mapping[str, Any] = Field(default_factory=dict)
+    check: Mapping[str, Any] = Field(default_factory=dict)
+    """Hyperparameters for `harness check`, where the real ones take too long."""

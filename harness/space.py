@@ -1,0 +1,259 @@
+"""The search space: what a sweep may change, as text, as Optuna's distributions, and as a grid.
+
+    lr: loguniform(1e-5, 1e-2)              width: int(8, 64)         batch_size: logint(8, 256)
+    dropout: uniform(0, 0.5, 0.1)           optimizer: choice(sgd, nag, adam)
+    lr: geometric(0.25, 0.5, 12)            0.25, 0.125, ... twelve values
+    momentum: choice(0.3, 0.9) if optimizer in (sgd, nag)
+
+A name is a hyperparameter of the submission, or a word such as trainer.max_epochs or loader.batch_size.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.config import value_of
+from harness.errors import UserError, did_you_mean
+from harness.plain_yaml import NotPlainError
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["Parameter", "Space", "parse_space"]
+
+Value = str | int | float | bool | None
+
+SPEC = re.compile(
+    r"\s*(?P<kind>[a-z]+)\s*\((?P<arguments>[^()]*)\)"
+    r"(?:\s+if\s+(?P<parent>[\w.]+)\s+(?:in\s*\((?P<values>[^()]*)\)|==\s*(?P<value>[^()\s]+)))?\s*"
+)
+KINDS = ("uniform", "loguniform", "int", "logint", "choice", "geometric")
+GROUPS = ("model", "trainer", "loader")
+FORMS = (
+    "loguniform(1e-5, 1e-2), uniform(0, 1), int(1, 9), logint(8, 256), choice(a, b), geometric(0.25, 0.5, 12)"
+)
+MOST_VALUES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A parameter exists only where another has one of these values."""
+
+    parent: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One dimension."""
+
+    name: str
+    """The word that it changes: model.lr, trainer.max_epochs."""
+    text: str
+    """As written."""
+    choices: tuple[Value, ...] = ()
+    """Of a categorical parameter; a numeric one has a range."""
+    low: float = 0.0
+    high: float = 0.0
+    step: float | None = None
+    log: bool = False
+    integer: bool = False
+    condition: Condition | None = None
+
+    def suggest(self, trial: optuna.Trial) -> Value:
+        """Ask Optuna for a value."""
+        if self.choices:
+            chosen: Value = trial.suggest_categorical(self.name, self.choices)
+            return chosen
+        if self.integer:
+            step = 1 if self.step is None else int(self.step)
+            return int(trial.suggest_int(self.name, int(self.low), int(self.high), step=step, log=self.log))
+        return float(trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log))
+
+    def values(self) -> tuple[Value, ...]:
+        """Return all values of a discrete parameter.
+
+        Raises:
+            UserError: if it is continuous.
+        """
+        if self.choices:
+            return self.choices
+        step = self.step or (1 if self.integer else None)
+        if step is None or self.log:
+            raise UserError(
+                f"A grid needs values, but sweep.space.{self.name} is {self.text!r}. Write choice(...), "
+                "geometric(first, ratio, how_many), int(low, high, step) or uniform(low, high, step)."
+            )
+        count = int((self.high - self.low) / step + 1e-9) + 1
+        found = [self.low + k * step for k in range(count)]
+        return tuple(int(v) if self.integer else v for v in found)
+
+    def applies(self, chosen: Mapping[str, Value]) -> bool:
+        """Say whether it exists beside the values chosen so far."""
+        condition = self.condition
+        return condition is None or (
+            condition.parent in chosen and chosen[condition.parent] in condition.values
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The parameters, each after those that its condition names."""
+
+    parameters: tuple[Parameter, ...]
+
+    def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
+        """Return a value for every parameter that exists in this trial."""
+        return self._chosen(lambda parameter: parameter.suggest(trial))
+
+    def example(self) -> dict[str, Value]:
+        """Return some cell of the space, all parameters included, to see whether the words are known."""
+        return {p.name: p.choices[0] if p.choices else _number(p.low, p.integer) for p in self.parameters}
+
+    def _chosen(self, choose: Callable[[Parameter], Value]) -> dict[str, Value]:
+        chosen: dict[str, Value] = {}
+        for parameter in self.parameters:
+            if parameter.applies(chosen):
+                chosen[parameter.name] = choose(parameter)
+        return chosen
+
+    def grid(self) -> Iterator[dict[str, Value]]:
+        """Yield every cell of a discrete space once, the last parameter fastest.
+
+        Raises:
+            UserError: if a parameter is continuous.
+        """
+        yield from self._cells(0, {})
+
+    def _cells(self, position: int, chosen: dict[str, Value]) -> Iterator[dict[str, Value]]:
+        if position == len(self.parameters):
+            yield chosen
+            return
+        parameter = self.parameters[position]
+        if not parameter.applies(chosen):
+            yield from self._cells(position + 1, chosen)
+            return
+        for value in parameter.values():
+            yield from self._cells(position + 1, {**chosen, parameter.name: value})
+
+    def texts(self) -> dict[str, str]:
+        """Return name -> distribution, as written."""
+        return {parameter.name: parameter.text for parameter in self.parameters}
+
+
+def parse_space(card: Mapping[str, Any], words: Mapping[str, str]) -> Space:
+    """Return the card's space with the words over it.
+
+    Raises:
+        UserError: for a distribution that cannot be read, or a condition on what is not searched.
+    """
+    merged = {full_name(name): str(text) for name, text in {**_named(card), **_named(words)}.items()}
+    found = {name: _parameter(name, text) for name, text in merged.items() if text.strip() != "none"}
+    if not found:
+        raise UserError(f"There is nothing to search. Type sweep.space.NAME='...', such as {FORMS}.")
+    return Space(tuple(_in_order(found)))
+
+
+def _named(specs: Mapping[str, Any]) -> dict[str, Any]:
+    return {full_name(name): text for name, text in specs.items()}
+
+
+def full_name(name: str) -> str:
+    """Return "model.lr" for "lr"; words with their group stay as they are."""
+    return name if name.partition(".")[0] in GROUPS and "." in name else f"model.{name}"
+
+
+def _bad(name: str, text: str, why: str) -> UserError:
+    return UserError(f"sweep.space.{name} is {text!r}; {why}.")
+
+
+def _parameter(name: str, text: str) -> Parameter:
+    match = SPEC.fullmatch(text)
+    if match is None:
+        raise _bad(name, text, f"known forms: {FORMS}")
+    kind = match["kind"]
+    if kind not in KINDS:
+        raise _bad(name, text, did_you_mean(kind, KINDS)[:-1])
+    arguments = _values(name, text, match["arguments"])
+    condition = None
+    if match["parent"] is not None:
+        values = match["values"] if match["values"] is not None else match["value"]
+        condition = Condition(full_name(match["parent"]), _values(name, text, values))
+    if kind == "choice":
+        if len({repr(value) for value in arguments}) < len(arguments):
+            raise _bad(name, text, "its values must differ")
+        return Parameter(name, text, choices=arguments, condition=condition)
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in arguments):
+        raise _bad(name, text, "its limits must be numbers")
+    numbers = [float(value) for value in arguments if isinstance(value, int | float)]
+    if kind == "geometric":
+        return Parameter(name, text, choices=_geometric(name, text, numbers), condition=condition)
+    return _range(name, text, kind, numbers, condition)
+
+
+def _values(name: str, text: str, listed: str) -> tuple[Value, ...]:
+    parts = [part.strip() for part in listed.split(",")]
+    if "" in parts:
+        raise _bad(name, text, "write values with commas between them")
+    try:
+        found = [value_of(part) for part in parts]
+    except NotPlainError as error:
+        raise _bad(name, text, str(error)) from None
+    if any(not isinstance(value, str | int | float | bool | None) for value in found):
+        raise _bad(name, text, "its values must be words or numbers")
+    return tuple(found)
+
+
+def _geometric(name: str, text: str, numbers: Sequence[float]) -> tuple[Value, ...]:
+    if len(numbers) != 3 or numbers[2] != int(numbers[2]) or not 1 <= numbers[2] <= MOST_VALUES:
+        raise _bad(name, text, "write geometric(first, ratio, how_many)")
+    first, ratio, count = numbers
+    values = tuple(first * ratio**k for k in range(int(count)))
+    if len(set(values)) < len(values):
+        raise _bad(name, text, "its values must differ")
+    return values
+
+
+def _range(
+    name: str, text: str, kind: str, numbers: Sequence[float], condition: Condition | None
+) -> Parameter:
+    log, integer = kind.startswith("log"), kind.endswith("int")
+    if len(numbers) not in ((2,) if log else (2, 3)):
+        raise _bad(name, text, f"write {kind}(low, high{'' if log else '[, step]'})")
+    low, high, *rest = numbers
+    step = rest[0] if rest else None
+    if integer and any(value != int(value) for value in numbers):
+        raise _bad(name, text, "its limits must be whole numbers")
+    if not low < high or (log and low <= 0) or (step is not None and step <= 0):
+        raise _bad(name, text, "low must lie below high, and a step and a logarithm's low above 0")
+    return Parameter(name, text, low=low, high=high, step=step, log=log, integer=integer, condition=condition)
+
+
+def _in_order(found: Mapping[str, Parameter]) -> Iterator[Parameter]:
+    """Yield the parameters, each after the one that its condition names."""
+    placed: set[str] = set()
+    waiting = dict(found)
+    while waiting:
+        ready = [n for n, p in waiting.items() if p.condition is None or p.condition.parent in placed]
+        if not ready:
+            _refuse_condition(next(iter(waiting.values())), found)
+        for name in ready:
+            placed.add(name)
+            yield waiting.pop(name)
+
+
+def _refuse_condition(parameter: Parameter, found: Mapping[str, Parameter]) -> None:
+    parent = parameter.condition.parent if parameter.condition else ""
+    if parent in found:
+        raise UserError(f"sweep.space.{parameter.name} and sweep.space.{parent} wait for each other.")
+    raise UserError(
+        f"sweep.space.{parameter.name} depends on {parent!r}, which is not searched. "
+        f"{did_you_mean(parent, [name for name in found if name != parameter.name])}"
+    )
+
+
+def _number(value: float, integer: bool) -> Value:
+    return int(value) if integer else value
