@@ -59,16 +59,30 @@ def delong_interval(truth: ArrayLike, scores: ArrayLike, level: float = 0.95) ->
     other class that a case is on the right side of, ties half. For independent cases only: where a
     patient has several, bootstrap. Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
     """
-    labels, values = as_truth(truth), as_scores(scores)
-    same_shape(labels, values, 1)
-    positive, negative = values[labels], values[~labels]
-    if min(len(positive), len(negative)) < 2:
+    labels, parts = as_truth(truth), placements(truth, scores)
+    above, below = parts[labels], parts[~labels]
+    if min(len(above), len(below)) < 2:
         return (float("nan"), float("nan"))
-    above = _share_below(positive, negative)
-    below = 1 - _share_below(negative, positive)
     error = np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below))
     reach = NormalDist().inv_cdf((1 + level) / 2) * error
     return (float(max(0.0, above.mean() - reach)), float(min(1.0, above.mean() + reach)))
+
+
+def placements(truth: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
+    """Return each case's part in the AUROC, (n,): the share of the other class on the right side of it.
+
+    Of a positive the negatives below it, of a negative the positives above it, ties half; NaN with one
+    class only. The mean over the positives is the AUROC, and so is that over the negatives. Source:
+    DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
+    """
+    labels, values = as_truth(truth), as_scores(scores)
+    same_shape(labels, values, 1)
+    parts = np.full(len(labels), np.nan)
+    positive, negative = values[labels], values[~labels]
+    if len(positive) and len(negative):
+        parts[labels] = _share_below(positive, negative)
+        parts[~labels] = 1 - _share_below(negative, positive)
+    return parts
 
 
 def _share_below(values: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:

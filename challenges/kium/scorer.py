@@ -26,6 +26,7 @@ from harness.metrics import (
     sensitivity_at_specificity_90,
     sensitivity_at_specificity_95,
 )
+from harness.statistics import placements
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +40,7 @@ __all__ = [
     "panel",
     "per_case",
     "positional",
+    "ranking_parts",
     "read_predictions",
     "read_truth",
     "references",
@@ -101,6 +103,11 @@ def per_case(truth: Arrays, predictions: Arrays) -> dict[str, Array]:
         "wrong_locations": wrong,
         "location_exact_match": wrong == 0,
     }
+
+
+def ranking_parts(truth: Arrays, predictions: Arrays) -> NDArray[np.float64]:
+    """Return each case's part in the AUROC that ranks, (n,), higher is better; NaN with one class only."""
+    return placements(truth["aneurysm"], predictions["aneurysm"])
 
 
 def combine(folds: Sequence[Arrays]) -> dict[str, Array]:

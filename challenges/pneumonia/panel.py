@@ -1,0 +1,175 @@
+"""What the entry's page shows beside the metrics: tables and curves, JSON-ready."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from challenges.pneumonia.names import AGENTS, BACTERIA, NORMAL, UNKNOWN, VIRUS
+from harness.curves import OperatingPoint, operating_point, point_at_specificity, reliability, roc
+from harness.metrics import auroc, sensitivity_at_specificity_95
+
+if TYPE_CHECKING:
+    from harness.contracts import Array, Arrays
+
+SUBGROUPS = "By agent; AUROC and the sensitivity at 95 % specificity against the normal films"
+THRESHOLD = 0.5
+
+
+def decisions(predictions: Arrays) -> Array:
+    """Return the entry's own decisions, or whether the probability is at least .5; uint8 (n,)."""
+    own = predictions.get("decision")
+    return np.asarray(predictions["pneumonia"] >= THRESHOLD if own is None else own, dtype=np.uint8)
+
+
+def panel(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
+    """Return what the page shows: the facts as tables, curves and notes."""
+    found = facts(truth, predictions)
+    curves = {
+        "roc": _roc_curve(found["roc"]),
+        "reliability": _reliability_curve(found["reliability"]),
+    }
+    shown: dict[str, Any] = {name: curve for name, curve in curves.items() if curve["series"]}
+    shown["operating_points"] = _table("Operating points", found["operating_points"])
+    shown["subgroups"] = _table(SUBGROUPS, found["subgroups"])
+    if found["notes"]:
+        shown["notes"] = {"kind": "note", "title": "To know", "text": "\n".join(found["notes"])}
+    return shown
+
+
+def facts(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
+    """Return ROC corners by subgroup, reliability, operating points, the subgroup table and notes.
+
+    Every undefined number is None.
+    """
+    labels, scores, called = truth["pneumonia"], predictions["pneumonia"], decisions(predictions)
+    return {
+        "roc": {name: roc(truth["pneumonia"][rows], scores[rows]) for name, rows in _groups(truth)},
+        "reliability": reliability(labels, scores),
+        "operating_points": list(_points(labels, predictions)),
+        "subgroups": [_subgroup_row(agent, truth, scores, called) for agent in _agents(truth)],
+        "notes": notes(scores, called),
+    }
+
+
+def notes(scores: Array, called: Array) -> list[str]:
+    """Return what an entrant should know about legal but unwise answers."""
+    found = []
+    if len(scores) > 1 and np.isin(scores, (0, 1)).all():
+        found.append("The probability is only 0 or 1: ties count half in AUROC; submit probabilities.")
+    elif len(scores) > 1 and len(np.unique(scores)) == 1:
+        found.append("The probability is the same for every case: AUROC is 0.5 whatever the truth.")
+    if called.any() and not called.all() and scores[called == 1].min() < scores[called == 0].max():
+        found.append(
+            "The decisions are no threshold on the probability: a called case scores below an uncalled."
+        )
+    return found
+
+
+def known(value: float) -> float | None:
+    """Return the number, or None if it is undefined."""
+    return None if math.isnan(value) else float(value)
+
+
+# --------------------------------------------------------------------------------------- subgroups
+def _agents(truth: Arrays) -> list[int]:
+    """Return the agents to list; the last only where there are such cases."""
+    return [a for a in range(len(AGENTS)) if a != UNKNOWN or (truth["agent"] == UNKNOWN).any()]
+
+
+def _against_normal(truth: Arrays, agent: int) -> Array:
+    return np.isin(truth["agent"], (NORMAL, agent))
+
+
+def _subgroup_row(agent: int, truth: Arrays, scores: Array, called: Array) -> dict[str, Any]:
+    own = truth["agent"] == agent
+    rows = _against_normal(truth, agent)
+    n, calls = int(own.sum()), int(called[own].sum())
+    area = float(auroc.compute(truth["pneumonia"][rows], scores[rows]))
+    high = float(sensitivity_at_specificity_95.compute(truth["pneumonia"][rows], scores[rows]))
+    return {
+        "subgroup": AGENTS[agent],
+        "n": n,
+        "called": calls,
+        "share_called": calls / n if n else None,
+        "mean_probability": float(scores[own].mean()) if n else None,
+        "auroc": None if agent == NORMAL else known(area),
+        "sensitivity_at_95_%": None if agent == NORMAL else known(high),
+    }
+
+
+def _groups(truth: Arrays) -> Iterator[tuple[str, Array]]:
+    """Yield name and rows of all cases, and of each agent with the normal ones."""
+    yield "All", np.ones(len(truth["agent"]), dtype=np.bool_)
+    for agent in (BACTERIA, VIRUS):
+        yield f"{AGENTS[agent].capitalize()} against normal", _against_normal(truth, agent)
+
+
+# -------------------------------------------------------------------------------- operating points
+def _points(labels: Array, predictions: Arrays) -> Iterator[dict[str, Any]]:
+    scores, prevalence = predictions["pneumonia"], float(labels.mean()) if len(labels) else math.nan
+    if "decision" in predictions:
+        own = operating_point(labels, predictions["decision"], 1)
+        yield _point_row("the entry's decisions", replace(own, threshold=math.inf), prevalence)
+    yield _point_row(f"threshold {THRESHOLD}", operating_point(labels, scores, THRESHOLD), prevalence)
+    for percent in (90, 95):
+        point = point_at_specificity(labels, scores, percent)
+        yield _point_row(f"specificity >= {percent} %", point, prevalence)
+
+
+def _point_row(name: str, point: OperatingPoint, prevalence: float) -> dict[str, Any]:
+    return {
+        "at": name,
+        "threshold": None if math.isinf(point.threshold) else point.threshold,
+        "sensitivity": known(point.sensitivity),
+        "specificity": known(point.specificity),
+        "ppv_in_this_set": known(point.ppv(prevalence)),
+        "tp": point.tp,
+        "fp": point.fp,
+        "fn": point.fn,
+        "tn": point.tn,
+    }
+
+
+# ------------------------------------------------------------------------------------ tables, curves
+def _table(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    columns = list(rows[0])
+    words = [column.replace("_", " ") for column in columns]
+    return {
+        "kind": "table",
+        "title": title,
+        "columns": words,
+        "rows": [[row[column] for column in columns] for row in rows],
+    }
+
+
+def _curve(title: str, x_label: str, y_label: str, series: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "kind": "curve",
+        "title": title,
+        "x_label": x_label,
+        "y_label": y_label,
+        "diagonal": True,
+        "series": series,
+    }
+
+
+def _roc_curve(corners: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
+    series = [
+        {"name": name, "x": [x for x, _ in found], "y": [y for _, y in found]}
+        for name, found in corners.items()
+        if found
+    ]
+    return _curve("ROC", "1 - specificity", "Sensitivity", series)
+
+
+def _reliability_curve(bins: list[dict[str, Any]]) -> dict[str, Any]:
+    filled = [row for row in bins if row["n"]]
+    columns = {"x": "predicted", "y": "observed", "n": "n"}
+    values = {axis: [row[key] for row in filled] for axis, key in columns.items()}
+    series = [{"name": "Calibration", **values}] if filled else []
+    return _curve("Reliability", "Mean predicted probability", "Share with pneumonia", series)
