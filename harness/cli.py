@@ -63,14 +63,19 @@ def run(words: Words = None) -> None:
     Words: challenge=NAME submission=NAME|PATH data=PATH truth=PATH folds=10 seed=0 jobs=2
     sandbox=auto|bubblewrap|reduced|off executor=local|inline|dask wandb.mode=disabled|offline|online
     trainer.KEY=VALUE loader.KEY=VALUE model.KEY=VALUE preparation.KEY=VALUE limits.KEY=VALUE
-    runs=PATH site=PATH store=PATH phantom=small|smoke
+    sweep.trials=40 sweep.sampler=tpe|random|grid|cmaes sweep.space.NAME='loguniform(1e-5, 1e-2)'
+    sweep.pruner=wilcoxon|none sweep.nested=true sweep.inner_folds=5 sweep.storage=URL
+    runs=PATH site=PATH store=PATH phantom=small|smoke and the challenge's own words, such as variant=NAME
     """
     from harness.config import RunConfig, parse_words
-    from harness.run import run as run_verb
 
     given = words or []
     config = parse_words(RunConfig, given)
     cards = _cards(config.challenge)
+    if config.sweep.wanted:
+        from harness.sweep import sweep as run_verb
+    else:
+        from harness.run import run as run_verb
     record = run_verb(config, given)
     _show(record, config, cards)
     if record.state == "failed":

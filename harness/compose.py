@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,14 @@ from harness.progress import say
 from harness.provenance import environment, provenance
 from harness.records import Cell, ChallengeFacts, DataFacts, Entry, Half, RunRecord, dump, load_all
 from harness.scoring import assemble, fold_metrics, score_half, unscored
+from harness.sweep_record import facts_of, figures_of
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
     from harness.contracts import Arrays, CaseSet, Dataset, Outcome
     from harness.plan import Plan
     from harness.source import Source
+    from harness.sweep_record import Searched
 
 __all__ = ["data_facts", "write_files", "write_record", "write_references"]
 
@@ -146,8 +149,13 @@ def _predicted(plan: Plan, cells: Mapping[int, StoredCell]) -> dict[str, Arrays]
     return predicted
 
 
-def write_record(plan: Plan, cells: Mapping[int, StoredCell], failures: Mapping[int, Outcome]) -> RunRecord:
-    """Score what is there and write the run's folder."""
+def write_record(
+    plan: Plan,
+    cells: Mapping[int, StoredCell],
+    failures: Mapping[int, Outcome],
+    searched: Searched | None = None,
+) -> RunRecord:
+    """Score what is there and write the run's folder; a tuned entry's with the search that found it."""
     predicted = _predicted(plan, cells)
     cv, test = _halves(plan, cells, predicted)
     rows = [
@@ -172,13 +180,22 @@ def write_record(plan: Plan, cells: Mapping[int, StoredCell], failures: Mapping[
         started=min(row.started for row in rows),
         finished=finished,
         seconds=sum(row.seconds for row in rows),
-        command=shlex.join(["harness", "run", *plan.words]),
+        command=shlex.join(["harness", "run", *public(plan.words)]),
         provenance=provenance({"run": plan.config.seed, "folds": 0, "bootstrap": "harness.scoring.SEED"}),
+        sweep=facts_of(plan, searched, cv, test) if searched is not None else None,
     )
     fold_of = {int(row): fold.index for fold in plan.folds for row in fold.heldout}
     logs = {i: cell.log for i, cell in cells.items()} | {i: outcome.log for i, outcome in failures.items()}
-    write_files(plan.config.runs, record, plan.challenge, plan.source.dataset, predicted, fold_of, logs)
+    figures = figures_of(searched) if searched is not None else None
+    write_files(
+        plan.config.runs, record, plan.challenge, plan.source.dataset, predicted, fold_of, logs, figures
+    )
     return record
+
+
+def public(words: Sequence[str]) -> list[str]:
+    """Return the words without the name and password of a database's URL."""
+    return [re.sub(r"(?<=://)[^/@]*@", "***@", word) for word in words]
 
 
 def _sentence(index: int, outcome: Outcome) -> str:
@@ -218,6 +235,7 @@ def write_files(
     predicted: Mapping[str, Arrays],
     fold_of: Mapping[int, int] | None = None,
     logs: Mapping[int, str] | None = None,
+    figures: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a run's folder, whole or not at all."""
     with atomic_folder(runs / challenge.name / record.run_id) as folder:
@@ -239,6 +257,8 @@ def write_files(
             (folder / "log" / f"fold_{index}.txt").write_text(text, encoding="utf-8")
         installed = "".join(f"{name}=={version}\n" for name, version in environment().items())
         (folder / "environment.txt").write_text(installed, encoding="utf-8")
+        if figures is not None:
+            (folder / "sweep_figures.json").write_text(dump(figures, indent=None), encoding="utf-8")
         (folder / "record.json").write_text(dump(record), encoding="utf-8")
 
 

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 __all__ = ["Progress", "open_progress", "say"]
 
+STEPS = ("epoch", "fold")
+"""Events that move a part on, and the key of the number reached."""
+
 
 def say(line: str) -> None:
     """Print one line at once."""
@@ -18,42 +21,43 @@ def say(line: str) -> None:
 
 
 class Progress(Protocol):
-    """Told of folds by the thread that supervises each."""
+    """Told of folds, or of a sweep's trials, by the threads that supervise them."""
 
-    def event(self, fold: int, event: dict[str, Any]) -> None:
-        """An epoch has ended in a fold."""
+    def event(self, number: int, event: dict[str, Any]) -> None:
+        """An epoch has ended in a fold, or a fold in a trial."""
 
-    def done(self, fold: int, line: str) -> None:
-        """A fold has ended."""
+    def done(self, number: int, line: str) -> None:
+        """A fold or a trial has ended."""
 
 
 class PlainProgress:
-    """One line per finished fold, and an epoch line at most every ten seconds."""
+    """One line per finished part, and a line on the way at most every ten seconds."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, part: str, done: int) -> None:
         self._total = total
-        self._done = 0
+        self._part = part
+        self._done = done
         self._last = time.monotonic()
         self._lock = threading.Lock()
 
-    def event(self, fold: int, event: dict[str, Any]) -> None:
+    def event(self, number: int, event: dict[str, Any]) -> None:
         """Print the epoch, if nothing was printed lately."""
         with self._lock:
-            if event.get("event") == "epoch" and time.monotonic() - self._last > 10:
+            if event.get("event") in STEPS and time.monotonic() - self._last > 10:
                 self._last = time.monotonic()
-                say(f"  fold {fold}: {epoch_text(event)}")
+                say(f"  {self._part} {number}: {step_text(event)}")
 
-    def done(self, fold: int, line: str) -> None:
-        """Print the fold's line."""
+    def done(self, number: int, line: str) -> None:
+        """Print the part's line."""
         with self._lock:
             self._done += 1
             self._last = time.monotonic()
-            say(f"  [{self._done}/{self._total}] fold {fold}: {line}")
+            say(f"  [{self._done}/{self._total}] {self._part} {number}: {line}")
 
 
-def epoch_text(event: dict[str, Any]) -> str:
+def step_text(event: dict[str, Any]) -> str:
     """Return "epoch 3/10, loss 0.52" for an epoch event, whatever an entry may have put in it."""
-    text = f"epoch {event.get('epoch')}/{event.get('of')}"
+    text = f"{event['event']} {event.get(event['event'])}/{event.get('of')}"
     metrics = event.get("metrics")
     numbers = (
         [f"{k} {v:.4g}" for k, v in metrics.items() if isinstance(v, float)]
@@ -64,44 +68,46 @@ def epoch_text(event: dict[str, Any]) -> str:
 
 
 class RichProgress:
-    """A bar for the run and one for each fold at work."""
+    """A bar for the run and one for each part at work."""
 
-    def __init__(self, display: Any, total: int) -> None:  # noqa: ANN401  rich is imported where it is used
+    def __init__(self, display: Any, total: int, part: str, done: int) -> None:  # noqa: ANN401  rich's own
         self._display = display
-        self._run = display.add_task("folds", total=total)
+        self._part = part
+        self._run = display.add_task(f"{part}s", total=total, completed=done)
         self._bars: dict[int, Any] = {}
         self._lock = threading.Lock()
 
-    def event(self, fold: int, event: dict[str, Any]) -> None:
-        """Move the fold's bar."""
-        of, epoch = event.get("of"), event.get("epoch")
-        if event.get("event") != "epoch" or not isinstance(of, int) or not isinstance(epoch, int):
+    def event(self, number: int, event: dict[str, Any]) -> None:
+        """Move the part's bar."""
+        kind = event.get("event")
+        of, step = event.get("of"), event.get(kind) if isinstance(kind, str) else None
+        if kind not in STEPS or not isinstance(of, int) or not isinstance(step, int):
             return
         with self._lock:
-            if fold not in self._bars:
-                self._bars[fold] = self._display.add_task(f"fold {fold}", total=of)
-            self._display.update(self._bars[fold], completed=epoch)
+            if number not in self._bars:
+                self._bars[number] = self._display.add_task(f"{self._part} {number}", total=of)
+            self._display.update(self._bars[number], completed=step)
 
-    def done(self, fold: int, line: str) -> None:
-        """Remove the fold's bar, keep its line."""
+    def done(self, number: int, line: str) -> None:
+        """Remove the part's bar, keep its line."""
         from rich.text import Text
 
         with self._lock:
-            if fold in self._bars:
-                self._display.remove_task(self._bars.pop(fold))
-            self._display.console.print(Text(f"  fold {fold}: {line}"))
+            if number in self._bars:
+                self._display.remove_task(self._bars.pop(number))
+            self._display.console.print(Text(f"  {self._part} {number}: {line}"))
             self._display.advance(self._run)
 
 
 @contextmanager
-def open_progress(total: int) -> Iterator[Progress]:
-    """Yield the display that suits standard output."""
+def open_progress(total: int, part: str = "fold", done: int = 0) -> Iterator[Progress]:
+    """Yield the display that suits standard output; `done` of the `total` parts were done before."""
     if not sys.stdout.isatty():
-        yield PlainProgress(total)
+        yield PlainProgress(total, part, done)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Display
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Display(*columns) as display:
-        yield RichProgress(display, total)
+        yield RichProgress(display, total, part, done)

@@ -15,7 +15,7 @@ from harness import catalog
 from harness.cells import StoredCell, load_cell, store_cell
 from harness.compose import write_record, write_references
 from harness.config import RunConfig
-from harness.contracts import FailureKind, FoldJob, Limits, Outcome, SandboxSpec
+from harness.contracts import Failure, FailureKind, FoldJob, Limits, Outcome, SandboxSpec
 from harness.errors import UserError
 from harness.plan import ENTRY, Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
 from harness.predictions import check, expected_results, halves
@@ -23,7 +23,7 @@ from harness.prepare import locked
 from harness.progress import Progress, open_progress, say
 from harness.records import RunRecord, load_all
 from harness.sandbox import shared_sandbox
-from harness.tracking import Tracker, open_tracker
+from harness.tracking import Tracker, tracker_of
 
 __all__ = ["run", "run_fold"]
 
@@ -42,8 +42,6 @@ def run(config: RunConfig, words: Sequence[str]) -> RunRecord:
         if finished is None:
             failures = train(plan)
             finished = write_record(plan, stored(plan), failures)
-        else:
-            say(f"Already done: run {finished.run_id} stands.")
     write_references(plan.challenge, plan.source, plan.fingerprint, config.runs)
     return finished
 
@@ -73,8 +71,10 @@ def already_done(plan: Plan) -> RunRecord | None:
         and record.entry.route == "code"
     ]
     newest = max(records, key=lambda record: record.finished, default=None)
-    same = newest is not None and newest.key == plan.key and newest.state == "complete"
-    return newest if same else None
+    if newest is None or newest.key != plan.key or newest.state != "complete":
+        return None
+    say(f"Already done: run {newest.run_id} stands.")
+    return newest
 
 
 def stored(plan: Plan) -> dict[int, StoredCell]:
@@ -83,21 +83,19 @@ def stored(plan: Plan) -> dict[int, StoredCell]:
     return {index: cell for index, cell in cells.items() if cell is not None}
 
 
-def train(plan: Plan) -> dict[int, Outcome]:
-    """Train the folds that are not done; return the failures with their logs."""
-    pending = [fold.index for fold in plan.folds if not (plan.cells / plan.keys[fold.index]).is_dir()]
-    if len(pending) < len(plan.folds):
-        say(f"{len(plan.folds) - len(pending)} of {len(plan.folds)} folds are already done.")
+def train(plan: Plan, only: Sequence[int] | None = None) -> dict[int, Outcome]:
+    """Train the folds (all, or `only` these) that are not done; return the failures with their logs."""
+    asked = range(len(plan.folds)) if only is None else only
+    pending = [index for index in asked if not (plan.cells / plan.keys[index]).is_dir()]
+    if len(pending) < len(asked):
+        say(f"{len(asked) - len(pending)} of {len(asked)} folds are already done.")
     if not pending:
         return {}
     store = prepare_inputs(plan)
     spec = sandbox_spec(plan, store)
     failures: dict[int, Outcome] = {}
-    with (
-        open_tracker(plan) as tracker,
-        open_progress(len(pending)) as progress,
-        executing(plan, spec) as pool,
-    ):
+    tracker = tracker_of(plan)
+    with open_progress(len(pending)) as progress, executing(plan, spec) as pool:
         jobs = fold_jobs(plan, store, pending)
         waiting = submit(plan, pool, spec, jobs, reporter(progress, tracker))
         for future in as_completed(waiting):
@@ -116,17 +114,28 @@ def settle(
     Raises:
         UserError: if the isolation did not work here, which is no fault of the entry.
     """
+    failure = kept(plan, index, outcome)
+    if failure is None:
+        progress.done(index, f"done in {outcome.seconds:.1f} s")
+    else:
+        failures[index] = outcome
+        progress.done(index, f"FAILED ({failure.kind.value}): {failure.reason}")
+
+
+def kept(plan: Plan, index: int, outcome: Outcome) -> Failure | None:
+    """Store a fold that is done; return why it is not.
+
+    Raises:
+        UserError: if the isolation did not work here, which is no fault of the entry.
+    """
     if outcome.failure is None:
         store_cell(plan.cells / plan.keys[index], outcome)
-        progress.done(index, f"done in {outcome.seconds:.1f} s")
     elif outcome.failure.kind is FailureKind.SANDBOX:
         raise UserError(
             f"Fold {index} could not be started: {outcome.failure.reason}. What is done is kept. "
             "Type: harness doctor"
         )
-    else:
-        failures[index] = outcome
-        progress.done(index, f"FAILED ({outcome.failure.kind.value}): {outcome.failure.reason}")
+    return outcome.failure
 
 
 @contextmanager

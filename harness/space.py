@@ -22,7 +22,7 @@ from harness.plain_yaml import NotPlainError
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["Parameter", "Space", "parse_space"]
+__all__ = ["Parameter", "Space", "Value", "parse_space"]
 
 Value = str | int | float | bool | None
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import UserError
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
     from harness.contracts import Outcome
     from harness.plan import Plan
 
-__all__ = ["Tracker", "open_tracker"]
+__all__ = ["Tracker", "tracker_of"]
 
 
 class Tracker(Protocol):
@@ -81,10 +79,6 @@ class WandbTracker:
             del self._runs[fold]
 
 
-@contextmanager
-def open_tracker(plan: Plan) -> Iterator[Tracker]:
-    """Yield the tracker that `wandb.mode` asks for."""
-    if plan.config.wandb.mode == "disabled":
-        yield NoTracker()
-        return
-    yield WandbTracker(plan)
+def tracker_of(plan: Plan) -> Tracker:
+    """Return the tracker that `wandb.mode` asks for."""
+    return NoTracker() if plan.config.wandb.mode == "disabled" else WandbTracker(plan)

@@ -1,0 +1,226 @@
+"""One search: Optuna's trials as cross-validations, several at once, each pruned fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness import catalog
+from harness.cells import StoredCell, load_cell
+from harness.contracts import Outcome, SandboxSpec
+from harness.errors import UserError
+from harness.plan import Plan, changed, fold_jobs, settings_of
+from harness.progress import Progress
+from harness.run import checked, kept, stored, submit
+from harness.study import adopted, ask, begun, best_trial, is_worse, report, tell
+from harness.tracking import Tracker, tracker_of
+
+if TYPE_CHECKING:
+    import optuna
+
+    from harness.contracts import Arrays
+    from harness.prepare import Store
+    from harness.space import Space, Value
+
+__all__ = ["Floor", "Search", "higher_is_better", "tuned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Where a search works: the prepared store, the sandbox, its executor, and the display."""
+
+    store: Store
+    spec: SandboxSpec
+    pool: Executor
+    progress: Progress
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A trial at work."""
+
+    trial: optuna.Trial
+    plan: Plan
+    tracker: Tracker
+    cells: list[StoredCell] = field(default_factory=list)
+    """Of the folds that are done, in order."""
+    scores: dict[int, float] = field(default_factory=dict)
+    """Paired scores so far, higher is better: by row of the development set, or by fold."""
+    lost_seconds: float = 0.0
+    """Of the fold that failed."""
+
+
+def tuned(plan: Plan, values: Mapping[str, Value]) -> Plan:
+    """Return the plan with these hyperparameters.
+
+    Raises:
+        UserError: for a word that the submission or the trainer does not know.
+    """
+    words: dict[str, dict[str, Any]] = {
+        "model": dict(plan.config.model),
+        "trainer": dict(plan.config.trainer),
+        "loader": dict(plan.config.loader),
+    }
+    for name, value in values.items():
+        group, _, key = name.partition(".")
+        words[group][key] = value
+    config = plan.config.model_copy(update=words)
+    return changed(plan, settings=settings_of(config, plan.challenge, plan.submission, plan.source))
+
+
+class Search:
+    """The trials of one study, on the folds of its plan."""
+
+    def __init__(self, plan: Plan, space: Space, study: optuna.Study, trials: int, floor: Floor) -> None:
+        self.plan = plan
+        self.space = space
+        self.study = study
+        self.trials = trials
+        self.floor = floor
+        self._waiting: dict[Future[Outcome], Attempt] = {}
+        self._best: tuple[int, dict[int, float]] | None = None
+
+    def run(self) -> None:
+        """Go on until the trials are done.
+
+        Raises:
+            UserError: if the isolation did not work here.
+        """
+        config, seed = self.plan.config.sweep, self.plan.config.seed
+        abandoned = adopted(self.study, config, seed)
+        while True:
+            while len(self._waiting) < self.plan.jobs and (abandoned or begun(self.study) < self.trials):
+                self._begin(abandoned.pop(0) if abandoned else ask(self.study, config, seed))
+            if not self._waiting:
+                return
+            for future in wait(self._waiting, return_when=FIRST_COMPLETED).done:
+                self._take(self._waiting.pop(future), future.result())
+
+    def _begin(self, trial: optuna.Trial) -> None:
+        try:
+            plan = tuned(self.plan, self.space.suggest(trial))
+        except UserError as error:
+            self._end(Attempt(trial, self.plan, tracker_of(self.plan)), "failed", str(error))
+            return
+        self._go_on(Attempt(trial, plan, tracker_of(plan)))
+
+    def _take(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Store the fold that has just ended, or end the trial that failed in it."""
+        index = len(attempt.cells)
+        outcome = checked(attempt.plan, index, outcome)
+        attempt.tracker.finish(index, outcome)
+        failure = kept(attempt.plan, index, outcome)
+        if failure is None:
+            self._go_on(attempt)
+        else:
+            attempt.lost_seconds = outcome.seconds
+            self._end(attempt, "failed", f"fold {index}: {failure.kind.value}: {failure.reason}")
+
+    def _go_on(self, attempt: Attempt) -> None:
+        """Count the folds that are stored, then hand out the next one or end the trial."""
+        plan, index = attempt.plan, len(attempt.cells)
+        while index < len(plan.folds):
+            cell = load_cell(plan.cells / plan.keys[index])
+            if cell is None:
+                self._submit(attempt, index)
+                return
+            self._count(attempt, cell)
+            index += 1
+            if index < len(plan.folds) and self._is_worse(attempt):
+                number = self._best[0] if self._best else 0
+                reason = f"after {index} folds worse than trial {number} (p < {plan.config.sweep.p})"
+                self._end(attempt, "pruned", reason)
+                return
+        value = pooled_score(plan, dict(enumerate(attempt.cells)))
+        if np.isfinite(value):
+            self._end(attempt, "complete", "", value)
+        else:
+            self._end(attempt, "failed", "the ranking metric is undefined on its predictions")
+
+    def _submit(self, attempt: Attempt, index: int) -> None:
+        plan, floor = attempt.plan, self.floor
+        jobs = fold_jobs(plan, floor.store, [index])
+        of = partial(partial, attempt.tracker.event)
+        for future in submit(plan, floor.pool, floor.spec, jobs, of):
+            self._waiting[future] = attempt
+
+    def _count(self, attempt: Attempt, cell: StoredCell) -> None:
+        """Add a fold's scores to the trial."""
+        plan, index = attempt.plan, len(attempt.cells)
+        attempt.cells.append(cell)
+        attempt.scores |= paired_scores(plan, index, cell)
+        value = pooled_score(plan, {index: cell})
+        report(attempt.trial, value, index)
+        event = {"event": "fold", "fold": index + 1, "of": len(plan.folds), "metrics": {"score": value}}
+        self.floor.progress.event(attempt.trial.number, event)
+
+    def _is_worse(self, attempt: Attempt) -> bool:
+        """Compare a trial with the best complete one, on the cases that both have predicted."""
+        asked = self.plan.config.sweep
+        if asked.pruner == "none":
+            return False
+        best = best_trial(self.study)
+        if best is None:
+            return False
+        if self._best is None or self._best[0] != best.number:
+            plan = tuned(self.plan, best.params)
+            self._best = (best.number, scores_of(plan, stored(plan)))
+        return is_worse(attempt.scores, self._best[1], asked.p)
+
+    def _end(self, attempt: Attempt, state: str, reason: str, value: float | None = None) -> None:
+        """Tell Optuna and the display."""
+        seconds = sum(cell.seconds for cell in attempt.cells) + attempt.lost_seconds
+        folds = len(attempt.cells)
+        tell(self.study, attempt.trial, state, value, seconds=seconds, folds=folds, reason=reason)
+        best = best_trial(self.study)
+        so_far = f"; best {best.value:.4f} (trial {best.number})" if best is not None else ""
+        found = f"{value:.4f}" if value is not None else f"{state}, {reason}"
+        self.floor.progress.done(attempt.trial.number, f"{found} in {seconds:.0f} s{so_far}")
+
+
+def pooled_score(plan: Plan, cells: Mapping[int, StoredCell]) -> float:
+    """Return the ranking metric on the held-out cases of these folds together; NaN where undefined."""
+    folds = {index: (plan.folds[index], cell.heldout) for index, cell in cells.items()}
+    rows = np.concatenate([fold.heldout for fold, _ in folds.values()])
+    truth = {key: values[rows] for key, values in _truth(plan).items()}
+    shared = set.intersection(*(set(part) for _, part in folds.values()))
+    found = {key: np.concatenate([part[key] for _, part in folds.values()]) for key in sorted(shared)}
+    return float(plan.challenge.scorer.score(truth, found)[plan.challenge.card.metrics[0].key])
+
+
+def paired_scores(plan: Plan, index: int, cell: StoredCell) -> dict[int, float]:
+    """Return what a fold adds to a trial's scores, higher is better.
+
+    By row of the development set where the challenge can say what each case adds to its ranking
+    metric, else one number for the fold.
+    """
+    fold = plan.folds[index]
+    parts = getattr(plan.challenge.scorer, "ranking_parts", None)
+    if parts is None:
+        sign = 1 if higher_is_better(plan) else -1
+        return {index: sign * pooled_score(plan, {index: cell})}
+    truth = {key: values[fold.heldout] for key, values in _truth(plan).items()}
+    scores = parts(truth, cell.heldout)
+    return {int(row): float(score) for row, score in zip(fold.heldout, scores, strict=True)}
+
+
+def scores_of(plan: Plan, cells: Mapping[int, StoredCell]) -> dict[int, float]:
+    """Return the paired scores of all folds that are stored."""
+    found: dict[int, float] = {}
+    for index, cell in cells.items():
+        found |= paired_scores(plan, index, cell)
+    return found
+
+
+def higher_is_better(plan: Plan) -> bool:
+    """Say in which direction the ranking metric is better."""
+    return catalog.metric(plan.challenge.card.metrics[0].metric).higher_is_better
+
+
+def _truth(plan: Plan) -> Arrays:
+    return plan.source.dataset.development.truth or {}

@@ -1,0 +1,229 @@
+"""Optuna as a sweep uses it: a study that is found again, seeded trials, and pruning by paired scores.
+
+Every trial gets a sampler of its own, seeded by the trial's number: a sweep that was killed and goes on
+asks for the same trials as one that never stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import random
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.cells import seed_of
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    import optuna
+
+    from harness.config import SweepConfig
+    from harness.space import Space
+
+__all__ = [
+    "adopted",
+    "ask",
+    "begun",
+    "best_trial",
+    "enqueue_grid",
+    "is_worse",
+    "open_study",
+    "report",
+    "tell",
+]
+
+OWNER = "owner"
+
+
+class FileLock:
+    """The journal's lock, released by the system however this process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> bool:
+        """Wait for the lock."""
+        self._file = self._path.open("a")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _drop_torn_line(journal: Path) -> None:
+    """Cut off what a killed process wrote of its last line; Optuna would read no further."""
+    if journal.is_file():
+        content = journal.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(journal, whole)
+
+
+def _storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if url is not None:
+        try:
+            return RDBStorage(url)
+        except Exception as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise UserError(
+                f"sweep.storage cannot be opened: {reason}. Type a URL such as sqlite:///sweeps.db, or leave "
+                "it out to keep a journal file beside the runs."
+            ) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    _drop_torn_line(folder / "journal.log")
+    lock: Any = FileLock(folder / ".journal.lock")
+    return JournalStorage(JournalFileBackend(str(folder / "journal.log"), lock_obj=lock))
+
+
+def open_study(url: str | None, folder: Path, name: str, *, maximize: bool) -> optuna.Study:
+    """Return the study of that name, made if it is not there.
+
+    Raises:
+        UserError: for a database that cannot be opened.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(
+        storage=_storage(url, folder),
+        study_name=name,
+        direction="maximize" if maximize else "minimize",
+        pruner=optuna.pruners.NopPruner(),
+        load_if_exists=True,
+    )
+
+
+def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
+    from optuna import samplers
+
+    if name == "tpe":
+        return samplers.TPESampler(seed=seed)
+    if name == "cmaes":
+        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    return samplers.RandomSampler(seed=seed)
+
+
+def begun(study: optuna.Study) -> int:
+    """Return how many trials were begun: running, complete, pruned and failed ones."""
+    from optuna.trial import TrialState
+
+    return sum(trial.state is not TrialState.WAITING for trial in study.get_trials(deepcopy=False))
+
+
+def enqueue_grid(study: optuna.Study, space: Space, seed: int) -> int:
+    """Queue every cell of a discrete space once, in a seeded random order; return how many there are."""
+    cells = list(space.grid())
+    random.Random(seed).shuffle(cells)  # noqa: S311  an order, no secret
+    for cell in cells[len(study.get_trials(deepcopy=False)) :]:
+        study.enqueue_trial(cell)
+    return len(cells)
+
+
+def ask(study: optuna.Study, config: SweepConfig, seed: int) -> optuna.Trial:
+    """Return the next trial; what it suggests depends on the seed and on the trials before it only."""
+    study.sampler = _sampler(config.sampler, seed_of(seed, begun(study)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna's notes on experimental samplers are for its developers
+        trial = study.ask()
+    trial.set_user_attr(OWNER, _owner())
+    return trial
+
+
+def _owner() -> list[str | int]:
+    return [platform.node(), os.getpid()]
+
+
+def adopted(study: optuna.Study, config: SweepConfig, seed: int) -> list[optuna.Trial]:
+    """Return the trials that a process of this machine began and did not live to finish."""
+    import optuna
+
+    found = []
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        if _is_abandoned(trial.user_attrs.get(OWNER)):
+            study.sampler = _sampler(config.sampler, seed_of(seed, trial.number))
+            taken = optuna.Trial(study, trial._trial_id)
+            taken.set_user_attr(OWNER, _owner())
+            found.append(taken)
+    return found
+
+
+def _is_abandoned(owner: object) -> bool:
+    """Say whether the process that began a trial is gone; one killed before it signed is."""
+    if not (isinstance(owner, list) and len(owner) == 2):
+        return True
+    host, pid = owner
+    if host != platform.node():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return int(pid) == os.getpid()
+
+
+def report(trial: optuna.Trial, value: float, fold: int) -> None:
+    """Store a fold's score, unless it was stored before the sweep was stopped; NaN is left out."""
+    if np.isfinite(value):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trial.report(value, fold)
+
+
+def tell(study: optuna.Study, trial: optuna.Trial, state: str, value: float | None, **facts: Any) -> None:  # noqa: ANN401  JSON
+    """End a trial: complete with a value, pruned, or failed; `facts` are stored with it."""
+    from optuna.trial import TrialState
+
+    for name, fact in facts.items():
+        trial.set_user_attr(name, fact)
+    states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+    study.tell(trial, value, state=states[state])
+
+
+def best_trial(study: optuna.Study) -> optuna.trial.FrozenTrial | None:
+    """Return the complete trial with the best value, the first of equal ones; None before there is one."""
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    sign = -1 if study.direction is StudyDirection.MAXIMIZE else 1
+    return min(trials, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+
+
+def is_worse(scores: Mapping[int, float], best: Mapping[int, float], p: float) -> bool:
+    """Say whether a trial is worse than the best one by the paired scores that both have, at level p.
+
+    Higher is better. The test is Optuna's WilcoxonPruner (one-sided signed-rank test on the
+    differences), which also keeps a trial whose mean is not below the best one's.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    pairs = {k: (scores[k], best[k]) for k in scores if k in best and np.isfinite([scores[k], best[k]]).all()}
+    if len(pairs) < 2:
+        return False
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    theirs = {k: pair[1] for k, pair in pairs.items()}
+    mean = float(np.mean(list(theirs.values())))
+    study.add_trial(optuna.create_trial(value=mean, intermediate_values=theirs))
+    ours = {k: pair[0] for k, pair in pairs.items()}
+    state = optuna.trial.TrialState.RUNNING
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # experimental, and a note on ties in small samples
+        pruner = optuna.pruners.WilcoxonPruner(p_threshold=p)
+        return pruner.prune(study, optuna.create_trial(state=state, intermediate_values=ours))

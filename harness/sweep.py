@@ -1,0 +1,170 @@
+"""`harness run sweep.trials=40`: search the hyperparameters, then enter the best ones.
+
+One trial is a cross-validation on the development set. A nested sweep searches inside each outer fold
+instead, so that no held-out case has had a part in the choice of the model that predicts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from harness.cells import key_of
+from harness.compose import write_record, write_references
+from harness.config import RunConfig
+from harness.contracts import Failure, FailureKind, Fold, Outcome
+from harness.errors import UserError
+from harness.folds import make_folds
+from harness.plan import Plan, changed, make_plan, prepare_inputs, sandbox_spec, with_keys
+from harness.prepare import locked
+from harness.progress import open_progress, say
+from harness.run import already_done, announce, executing, stored, train
+from harness.search import Floor, Search, higher_is_better, tuned
+from harness.space import Space, parse_space
+from harness.study import begun, best_trial, enqueue_grid, open_study
+from harness.sweep_record import Searched
+
+if TYPE_CHECKING:
+    import optuna
+
+    from harness.records import RunRecord
+
+__all__ = ["sweep"]
+
+
+def sweep(config: RunConfig, words: Sequence[str]) -> RunRecord:
+    """Search, then train and score the best hyperparameters as the entry; what is done is not done again.
+
+    Raises:
+        UserError: for every mistake that can be seen before training.
+        KeyboardInterrupt: when stopped; finished folds and trials are kept.
+    """
+    plan = make_plan(config, words)
+    space = parse_space(plan.submission.card.space, config.sweep.space)
+    refuse_contradictions(plan, space)
+    announce(plan)
+    key = sweep_key(plan, space)
+    plan = changed(plan, overrides=tuple(sorted([*plan.overrides, *overrides_of(config)])))
+    lock = plan.cells / f".sweep-{key[:16]}.lock"
+    with locked(lock, "Waiting for another sweep of the same entry to end."):
+        finished = (nested if config.sweep.nested else flat)(plan, space, key)
+    write_references(plan.challenge, plan.source, plan.fingerprint, config.runs)
+    return finished
+
+
+def refuse_contradictions(plan: Plan, space: Space) -> None:
+    """Refuse a space that names what the entry does not have, or what a word has fixed.
+
+    Raises:
+        UserError: naming the word.
+    """
+    for name in space.texts():
+        group, _, key = name.partition(".")
+        if key in getattr(plan.config, group):
+            raise UserError(
+                f"{name} is both given and searched. Leave out {name}=, or type sweep.space.{name}=none"
+            )
+    tuned(plan, space.example())
+    if plan.config.sweep.sampler == "grid":
+        next(space.grid())
+
+
+def sweep_key(plan: Plan, space: Space) -> str:
+    """Return what identifies a search; the number of trials does not, so that more may be added."""
+    asked = plan.config.sweep
+    words = [asked.sampler, asked.pruner, asked.p, asked.nested, asked.inner_folds if asked.nested else None]
+    return key_of(["sweep", plan.keys, plan.config.seed, space.texts(), words])
+
+
+def overrides_of(config: RunConfig) -> list[str]:
+    """Return the words by which the board knows this search."""
+    asked = config.sweep.model_dump(exclude_defaults=True, exclude={"space", "storage"})
+    words = [f"sweep.{name}={value}" for name, value in asked.items()]
+    return words + [f"sweep.space.{name}={text}" for name, text in config.sweep.space.items()]
+
+
+# ------------------------------------------------------------------------------- the two protocols
+def flat(plan: Plan, space: Space, key: str) -> RunRecord:
+    """Search on the challenge's own folds, and enter the best trial, whose folds are stored."""
+    study = search(plan, space, key)
+    best = best_trial(study)
+    searched = Searched(space, (study,), (dict(best.params) if best else {},))
+    if best is None:
+        return write_record(plan, {}, no_success(plan, study, range(len(plan.folds))), searched)
+    final = tuned(plan, best.params)
+    finished = already_done(final)
+    if finished is not None:
+        return finished
+    failures = train(final)
+    return write_record(final, stored(final), failures, searched)
+
+
+def nested(plan: Plan, space: Space, key: str) -> RunRecord:
+    """Search inside each outer fold's training part, and enter the model that each search chose."""
+    studies: list[optuna.Study] = []
+    outer: list[Plan] = []
+    failures: dict[int, Outcome] = {}
+    for fold in plan.folds:
+        say(f"Outer fold {fold.index} of {len(plan.folds)}:")
+        inside = changed(plan, folds=inner_folds(plan, fold))
+        study = search(inside, space, f"{key[:16]}-{fold.index}")
+        best = best_trial(study)
+        outer.append(tuned(plan, best.params) if best is not None else plan)
+        studies.append(study)
+        if best is None:
+            failures |= no_success(plan, study, [fold.index])
+        else:
+            failures |= train(outer[-1], [fold.index])
+    final = with_keys(plan, tuple(chosen.keys[i] for i, chosen in enumerate(outer)))
+    finished = already_done(final)
+    if finished is not None:
+        return finished
+    bests = [best_trial(study) for study in studies]
+    searched = Searched(space, tuple(studies), tuple(dict(best.params) if best else {} for best in bests))
+    return write_record(final, stored(final), failures, searched)
+
+
+def inner_folds(plan: Plan, fold: Fold) -> tuple[Fold, ...]:
+    """Divide an outer fold's training patients, grouped and stratified as the challenge's own folds are."""
+    development = plan.source.dataset.development
+    cases = [development.cases[row] for row in fold.train]
+    strata = plan.challenge.data.strata({k: v[fold.train] for k, v in (development.truth or {}).items()})
+    inner = make_folds(cases, strata, plan.config.sweep.inner_folds, seed=0)
+    return tuple(Fold(part.index, fold.train[part.train], fold.train[part.heldout]) for part in inner)
+
+
+# ------------------------------------------------------------------------------------- one search
+def search(plan: Plan, space: Space, key: str) -> optuna.Study:
+    """Run one search to its end, going on where it was stopped."""
+    asked = plan.config.sweep
+    folder = plan.config.runs / plan.challenge.name / ".sweeps" / key[:32]
+    name = f"{plan.challenge.name}-{plan.submission.name}-{key[:32]}"
+    study = open_study(asked.storage, folder, name, maximize=higher_is_better(plan))
+    trials = asked.trials or 0
+    if asked.sampler == "grid":
+        cells = enqueue_grid(study, space, plan.config.seed)
+        trials = min(asked.trials or cells, cells)
+    done = begun(study)
+    if done:
+        say(f"The sweep goes on: {done} of {trials} trials were begun.")
+    with floor_of(plan, trials, done) as floor:
+        Search(plan, space, study, trials, floor).run()
+    return study
+
+
+@contextmanager
+def floor_of(plan: Plan, trials: int, done: int) -> Iterator[Floor]:
+    """Yield where the trials work."""
+    store = prepare_inputs(plan)
+    spec = sandbox_spec(plan, store)
+    with open_progress(trials, "trial", done) as progress, executing(plan, spec) as pool:
+        yield Floor(store, spec, pool, progress)
+
+
+def no_success(plan: Plan, study: optuna.Study, folds: Sequence[int]) -> dict[int, Outcome]:
+    """Return the failure of folds for which no trial was complete."""
+    reasons = [str(trial.user_attrs.get("reason")) for trial in study.get_trials(deepcopy=False)]
+    first = next((reason for reason in reasons if reason != "None"), "no trial was begun")
+    failure = Failure(FailureKind.ERROR, f"none of {len(reasons)} trials was complete; the first: {first}")
+    return {index: Outcome(None, failure, "", 0.0, 0) for index in folds}
