@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from harness import catalog
@@ -19,7 +20,7 @@ from harness.contracts import Failure, FailureKind, FoldJob, Limits, Outcome, Sa
 from harness.errors import UserError
 from harness.plan import ENTRY, Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
 from harness.predictions import check, expected_results, halves
-from harness.prepare import locked
+from harness.prepare import Store, locked
 from harness.progress import Progress, open_progress, say
 from harness.records import RunRecord, load_all
 from harness.sandbox import shared_sandbox
@@ -83,21 +84,38 @@ def stored(plan: Plan) -> dict[int, StoredCell]:
     return {index: cell for index, cell in cells.items() if cell is not None}
 
 
-def train(plan: Plan, only: Sequence[int] | None = None) -> dict[int, Outcome]:
-    """Train the folds (all, or `only` these) that are not done; return the failures with their logs."""
-    asked = range(len(plan.folds)) if only is None else only
-    pending = [index for index in asked if not (plan.cells / plan.keys[index]).is_dir()]
-    if len(pending) < len(asked):
-        say(f"{len(asked) - len(pending)} of {len(asked)} folds are already done.")
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Where folds are trained: the prepared store, the sandbox and its executor."""
+
+    store: Store
+    spec: SandboxSpec
+    pool: Executor
+
+
+def train(plan: Plan) -> dict[int, Outcome]:
+    """Train the folds that are not done; return the failures with their logs."""
+    pending = [fold.index for fold in plan.folds if not is_done(plan, fold.index)]
+    if len(pending) < len(plan.folds):
+        say(f"{len(plan.folds) - len(pending)} of {len(plan.folds)} folds are already done.")
     if not pending:
         return {}
-    store = prepare_inputs(plan)
-    spec = sandbox_spec(plan, store)
+    with open_floor(plan) as floor:
+        return train_on(floor, plan, pending)
+
+
+def is_done(plan: Plan, index: int) -> bool:
+    """Say whether a fold is stored."""
+    return (plan.cells / plan.keys[index]).is_dir()
+
+
+def train_on(floor: Floor, plan: Plan, pending: Sequence[int]) -> dict[int, Outcome]:
+    """Train these folds; return the failures with their logs."""
     failures: dict[int, Outcome] = {}
     tracker = tracker_of(plan)
-    with open_progress(len(pending)) as progress, executing(plan, spec) as pool:
-        jobs = fold_jobs(plan, store, pending)
-        waiting = submit(plan, pool, spec, jobs, reporter(progress, tracker))
+    with open_progress(len(pending)) as progress:
+        jobs = fold_jobs(plan, floor.store, pending)
+        waiting = submit(floor, plan, jobs, reporter(progress, tracker))
         for future in as_completed(waiting):
             index = waiting[future]
             outcome = checked(plan, index, future.result())
@@ -139,15 +157,17 @@ def kept(plan: Plan, index: int, outcome: Outcome) -> Failure | None:
 
 
 @contextmanager
-def executing(plan: Plan, spec: SandboxSpec) -> Iterator[Executor]:
-    """Yield the executor; when the block is left in haste, every sandbox is closed first."""
+def open_floor(plan: Plan) -> Iterator[Floor]:
+    """Prepare the inputs and yield where to train; when left in haste, every sandbox is closed first."""
+    store = prepare_inputs(plan)
+    spec = sandbox_spec(plan, store)
     unit = catalog.executor(plan.config.executor)
     local = shared_sandbox(spec) if unit.SHARES_MEMORY else None
     if local is not None:
         local.start()
     pool = unit.open(plan.jobs)
     try:
-        yield pool
+        yield Floor(store, spec, pool)
     except BaseException:
         if local is not None:
             local.close()
@@ -175,13 +195,15 @@ def reporter(progress: Progress, tracker: Tracker) -> Report:
 
 
 def submit(
-    plan: Plan, pool: Executor, spec: SandboxSpec, jobs: Mapping[int, FoldJob], report: Report
+    floor: Floor, plan: Plan, jobs: Mapping[int, FoldJob], report: Report
 ) -> dict[Future[Outcome], int]:
     """Hand the jobs to the executor."""
     shares_memory = catalog.executor(plan.config.executor).SHARES_MEMORY
     n_test = len(plan.source.dataset.test.cases)
     return {
-        pool.submit(run_fold, job, spec, plan.limits, n_test, report(i) if shares_memory else None): i
+        floor.pool.submit(
+            run_fold, job, floor.spec, plan.limits, n_test, report(i) if shares_memory else None
+        ): i
         for i, job in jobs.items()
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,11 @@ import numpy as np
 
 from harness import catalog
 from harness.cells import StoredCell, load_cell
-from harness.contracts import Outcome, SandboxSpec
+from harness.contracts import Outcome
 from harness.errors import UserError
 from harness.plan import Plan, changed, fold_jobs, settings_of
 from harness.progress import Progress
-from harness.run import checked, kept, stored, submit
+from harness.run import Floor, checked, kept, stored, submit
 from harness.study import adopted, ask, begun, best_trial, is_worse, report, tell
 from harness.tracking import Tracker, tracker_of
 
@@ -24,20 +24,9 @@ if TYPE_CHECKING:
     import optuna
 
     from harness.contracts import Arrays
-    from harness.prepare import Store
     from harness.space import Space, Value
 
-__all__ = ["Floor", "Search", "higher_is_better", "tuned"]
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """Where a search works: the prepared store, the sandbox, its executor, and the display."""
-
-    store: Store
-    spec: SandboxSpec
-    pool: Executor
-    progress: Progress
+__all__ = ["Search", "higher_is_better", "tuned"]
 
 
 @dataclass(slots=True)
@@ -76,12 +65,15 @@ def tuned(plan: Plan, values: Mapping[str, Value]) -> Plan:
 class Search:
     """The trials of one study, on the folds of its plan."""
 
-    def __init__(self, plan: Plan, space: Space, study: optuna.Study, trials: int, floor: Floor) -> None:
+    def __init__(
+        self, plan: Plan, space: Space, study: optuna.Study, trials: int, floor: Floor, progress: Progress
+    ) -> None:
         self.plan = plan
         self.space = space
         self.study = study
         self.trials = trials
         self.floor = floor
+        self.progress = progress
         self._waiting: dict[Future[Outcome], Attempt] = {}
         self._best: tuple[int, dict[int, float]] | None = None
 
@@ -143,10 +135,8 @@ class Search:
             self._end(attempt, "failed", "the ranking metric is undefined on its predictions")
 
     def _submit(self, attempt: Attempt, index: int) -> None:
-        plan, floor = attempt.plan, self.floor
-        jobs = fold_jobs(plan, floor.store, [index])
-        of = partial(partial, attempt.tracker.event)
-        for future in submit(plan, floor.pool, floor.spec, jobs, of):
+        jobs = fold_jobs(attempt.plan, self.floor.store, [index])
+        for future in submit(self.floor, attempt.plan, jobs, partial(partial, attempt.tracker.event)):
             self._waiting[future] = attempt
 
     def _count(self, attempt: Attempt, cell: StoredCell) -> None:
@@ -157,7 +147,7 @@ class Search:
         value = pooled_score(plan, {index: cell})
         report(attempt.trial, value, index)
         event = {"event": "fold", "fold": index + 1, "of": len(plan.folds), "metrics": {"score": value}}
-        self.floor.progress.event(attempt.trial.number, event)
+        self.progress.event(attempt.trial.number, event)
 
     def _is_worse(self, attempt: Attempt) -> bool:
         """Compare a trial with the best complete one, on the cases that both have predicted."""
@@ -180,7 +170,7 @@ class Search:
         best = best_trial(self.study)
         so_far = f"; best {best.value:.4f} (trial {best.number})" if best is not None else ""
         found = f"{value:.4f}" if value is not None else f"{state}, {reason}"
-        self.floor.progress.done(attempt.trial.number, f"{found} in {seconds:.0f} s{so_far}")
+        self.progress.done(attempt.trial.number, f"{found} in {seconds:.0f} s{so_far}")
 
 
 def pooled_score(plan: Plan, cells: Mapping[int, StoredCell]) -> float:

@@ -31,6 +31,7 @@ __all__ = [
     "ask",
     "begun",
     "best_trial",
+    "ended",
     "enqueue_grid",
     "is_worse",
     "open_study",
@@ -122,6 +123,11 @@ def begun(study: optuna.Study) -> int:
     from optuna.trial import TrialState
 
     return sum(trial.state is not TrialState.WAITING for trial in study.get_trials(deepcopy=False))
+
+
+def ended(study: optuna.Study) -> int:
+    """Return how many trials are complete, pruned or failed."""
+    return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
 
 
 def enqueue_grid(study: optuna.Study, space: Space, seed: int) -> int:

@@ -6,8 +6,7 @@ instead, so that no held-out case has had a part in the choice of the model that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.cells import key_of
@@ -16,13 +15,22 @@ from harness.config import RunConfig
 from harness.contracts import Failure, FailureKind, Fold, Outcome
 from harness.errors import UserError
 from harness.folds import make_folds
-from harness.plan import Plan, changed, make_plan, prepare_inputs, sandbox_spec, with_keys
+from harness.plan import Plan, changed, make_plan, with_keys
 from harness.prepare import locked
 from harness.progress import open_progress, say
-from harness.run import already_done, announce, executing, stored, train
-from harness.search import Floor, Search, higher_is_better, tuned
+from harness.run import (
+    Floor,
+    already_done,
+    announce,
+    is_done,
+    open_floor,
+    stored,
+    train,
+    train_on,
+)
+from harness.search import Search, higher_is_better, tuned
 from harness.space import Space, parse_space
-from harness.study import begun, best_trial, enqueue_grid, open_study
+from harness.study import begun, best_trial, ended, enqueue_grid, open_study
 from harness.sweep_record import Searched
 
 if TYPE_CHECKING:
@@ -87,11 +95,12 @@ def overrides_of(config: RunConfig) -> list[str]:
 # ------------------------------------------------------------------------------- the two protocols
 def flat(plan: Plan, space: Space, key: str) -> RunRecord:
     """Search on the challenge's own folds, and enter the best trial, whose folds are stored."""
-    study = search(plan, space, key)
+    with open_floor(plan) as floor:
+        study = search(floor, plan, space, key)
     best = best_trial(study)
     searched = Searched(space, (study,), (dict(best.params) if best else {},))
     if best is None:
-        return write_record(plan, {}, no_success(plan, study, range(len(plan.folds))), searched)
+        return write_record(plan, {}, no_success(study, range(len(plan.folds))), searched)
     final = tuned(plan, best.params)
     finished = already_done(final)
     if finished is not None:
@@ -103,20 +112,20 @@ def flat(plan: Plan, space: Space, key: str) -> RunRecord:
 def nested(plan: Plan, space: Space, key: str) -> RunRecord:
     """Search inside each outer fold's training part, and enter the model that each search chose."""
     studies: list[optuna.Study] = []
-    outer: list[Plan] = []
+    chosen: list[Plan] = []
     failures: dict[int, Outcome] = {}
-    for fold in plan.folds:
-        say(f"Outer fold {fold.index} of {len(plan.folds)}:")
-        inside = changed(plan, folds=inner_folds(plan, fold))
-        study = search(inside, space, f"{key[:16]}-{fold.index}")
-        best = best_trial(study)
-        outer.append(tuned(plan, best.params) if best is not None else plan)
-        studies.append(study)
-        if best is None:
-            failures |= no_success(plan, study, [fold.index])
-        else:
-            failures |= train(outer[-1], [fold.index])
-    final = with_keys(plan, tuple(chosen.keys[i] for i, chosen in enumerate(outer)))
+    with open_floor(plan) as floor:
+        for fold in plan.folds:
+            say(f"Outer fold {fold.index} of {len(plan.folds)}:")
+            inside = changed(plan, folds=inner_folds(plan, fold))
+            studies.append(search(floor, inside, space, f"{key[:16]}-{fold.index}"))
+            best = best_trial(studies[-1])
+            chosen.append(tuned(plan, best.params) if best is not None else plan)
+            if best is None:
+                failures |= no_success(studies[-1], [fold.index])
+            elif not is_done(chosen[-1], fold.index):
+                failures |= train_on(floor, chosen[-1], [fold.index])
+    final = with_keys(plan, tuple(outer.keys[i] for i, outer in enumerate(chosen)))
     finished = already_done(final)
     if finished is not None:
         return finished
@@ -135,7 +144,7 @@ def inner_folds(plan: Plan, fold: Fold) -> tuple[Fold, ...]:
 
 
 # ------------------------------------------------------------------------------------- one search
-def search(plan: Plan, space: Space, key: str) -> optuna.Study:
+def search(floor: Floor, plan: Plan, space: Space, key: str) -> optuna.Study:
     """Run one search to its end, going on where it was stopped."""
     asked = plan.config.sweep
     folder = plan.config.runs / plan.challenge.name / ".sweeps" / key[:32]
@@ -148,21 +157,12 @@ def search(plan: Plan, space: Space, key: str) -> optuna.Study:
     done = begun(study)
     if done:
         say(f"The sweep goes on: {done} of {trials} trials were begun.")
-    with floor_of(plan, trials, done) as floor:
-        Search(plan, space, study, trials, floor).run()
+    with open_progress(trials, "trial", ended(study)) as progress:
+        Search(plan, space, study, trials, floor, progress).run()
     return study
 
 
-@contextmanager
-def floor_of(plan: Plan, trials: int, done: int) -> Iterator[Floor]:
-    """Yield where the trials work."""
-    store = prepare_inputs(plan)
-    spec = sandbox_spec(plan, store)
-    with open_progress(trials, "trial", done) as progress, executing(plan, spec) as pool:
-        yield Floor(store, spec, pool, progress)
-
-
-def no_success(plan: Plan, study: optuna.Study, folds: Sequence[int]) -> dict[int, Outcome]:
+def no_success(study: optuna.Study, folds: Sequence[int]) -> dict[int, Outcome]:
     """Return the failure of folds for which no trial was complete."""
     reasons = [str(trial.user_attrs.get("reason")) for trial in study.get_trials(deepcopy=False)]
     first = next((reason for reason in reasons if reason != "None"), "no trial was begun")
