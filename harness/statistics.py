@@ -14,7 +14,7 @@ MAX_UNDEFINED = 0.10
 """Largest share of resamples without a value for which an interval is still given."""
 
 
-def bootstrap_counts(groups: Sequence[str], resamples: int = 1000, seed: int = 0) -> NDArray[np.int64]:
+def bootstrap_counts(groups: Sequence[str], resamples: int = 1000, seed: int = 0) -> NDArray[np.int32]:
     """Return how often each case occurs in each resample, (resamples, n).
 
     `groups` names the patient of each case: patients are drawn with replacement, as many as there
@@ -23,11 +23,12 @@ def bootstrap_counts(groups: Sequence[str], resamples: int = 1000, seed: int = 0
     names, patient = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
     patients = len(names)
     if patients == 0:
-        return np.zeros((resamples, 0), dtype=np.int64)
+        return np.zeros((resamples, 0), dtype=np.int32)
     drawn = np.random.default_rng(seed).integers(0, patients, size=(resamples, patients))
-    drawn += np.arange(resamples)[:, None] * patients
-    counts = np.bincount(drawn.ravel(), minlength=resamples * patients)
-    return np.take(counts.reshape(resamples, patients), patient, axis=1)
+    counts = np.empty((resamples, patients), dtype=np.int32)
+    for row, patients_drawn in zip(counts, drawn, strict=True):
+        row[:] = np.bincount(patients_drawn, minlength=patients)
+    return np.take(counts, patient, axis=1)
 
 
 def percentile_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
