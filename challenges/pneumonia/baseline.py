@@ -209,6 +209,7 @@ class SourceModel(Model):
         optimizer: str = "sgd",
         lr: float = 0.01,
         momentum: float = 0.0,
+        decay: bool = False,
         pretrained: str | None = None,
     ) -> None:
         """Keep the hyperparameters.
@@ -216,8 +217,9 @@ class SourceModel(Model):
         Args:
             side: As in the baseline.
             optimizer: "sgd", "nag" or "adam".
-            lr: Learning rate, constant.
+            lr: Learning rate.
             momentum: Of sgd and nag; Adam has its own.
+            decay: Whether the rate falls to 0 along a cosine, which runs of a few epochs need.
             pretrained: As in the baseline.
 
         Raises:
@@ -247,12 +249,19 @@ class SourceModel(Model):
         return torch.ones(2)
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401  Lightning's own union of seven types
-        """Return the optimizer by its name."""
+        """Return the optimizer by its name, at a constant rate or one that decays."""
         rate, momentum = self.hparams["lr"], self.hparams["momentum"]
+        optimizer: torch.optim.Optimizer
         if self.hparams["optimizer"] == "adam":
-            return torch.optim.Adam(self.parameters(), lr=rate)
-        nesterov = self.hparams["optimizer"] == "nag"
-        return torch.optim.SGD(self.parameters(), lr=rate, momentum=momentum, nesterov=nesterov)
+            optimizer = torch.optim.Adam(self.parameters(), lr=rate)
+        else:
+            nesterov = self.hparams["optimizer"] == "nag"
+            optimizer = torch.optim.SGD(self.parameters(), lr=rate, momentum=momentum, nesterov=nesterov)
+        if not self.hparams["decay"]:
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def calibrate(self, scores: Tensor, pneumonia: Tensor) -> None:
         """Keep the threshold at .5."""

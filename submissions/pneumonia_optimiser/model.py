@@ -19,10 +19,13 @@ class Model(SourceModel):
         optimizer: str = "adam",
         lr: float = 0.25 * 2**-9,
         momentum: float = 0.9,
+        decay: bool = False,
         pretrained: str | None = None,
     ) -> None:
         """Keep the hyperparameters; `depth` is of the network, in layers, the others SourceModel's."""
-        super().__init__(side=side, optimizer=optimizer, lr=lr, momentum=momentum, pretrained=pretrained)
+        super().__init__(
+            side=side, optimizer=optimizer, lr=lr, momentum=momentum, decay=decay, pretrained=pretrained
+        )
 
     def build_network(self) -> nn.Module:
         """Return ResNet with `depth` layers."""

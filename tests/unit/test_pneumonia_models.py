@@ -314,6 +314,20 @@ def test_the_optimizer_is_the_one_named(name: str, nesterov: bool) -> None:
     assert (type(adam), adam.param_groups[0]["lr"]) == (torch.optim.Adam, 0.25)
 
 
+def test_the_rate_is_constant_or_decays() -> None:
+    """With decay the rate of the last step is nearly 0, without it is that of the first."""
+
+    class SmallSource(SourceModel):
+        def build_network(self) -> nn.Module:
+            return Small()
+
+    for decay, last in ((False, 0.01), (True, 0.0)):
+        model = SmallSource(decay=decay)
+        trainer = fit(model, made_up(24), max_epochs=3)
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        assert rate == pytest.approx(last, abs=1e-9)
+
+
 def test_an_optimizer_that_cannot_be_is_refused() -> None:
     """An unknown name and Nesterov without momentum are each one sentence."""
     with pytest.raises(UserError, match=r"No optimizer named 'lion'. Known: sgd, nag, adam"):
