@@ -87,15 +87,14 @@ def _from_table(truth: Path | None, ids: Sequence[str]) -> Arrays | None:
 
 # --------------------------------------------------------------------------------------------- mnist
 def _read_mnist(path: Path, truth: Path | None) -> Dataset:
-    """Read PneumoniaMNIST; its images have no names, so that only identical ones share a patient."""
+    """Read PneumoniaMNIST; child and agent of an image are its film's, where `mnist.named` knows it."""
     arrays = mnist.read_arrays(path)
     digests = {case: mnist.digest(image) for case, image in mnist.rows(arrays, "images")}
     labels = {case: int(label) for case, label in mnist.rows(arrays, "labels")}
     groups = mnist.identical(digests)
     refuse(f"{path}: one image is two cases that exclude each other", _contradictions(groups, labels))
-    patients = merged_patients(groups)
-    ordered = _in_telling_nothing(digests)
-    cases = [Case(i, patients.get(i, i), (path,), digests[i]) for i in ordered]
+    of = _patients(digests, groups)
+    cases = [Case(i, of[i], (path,), digests[i]) for i in _in_telling_nothing(digests)]
     development = tuple(case for case in cases if not case.id.startswith("test/"))
     test = tuple(case for case in cases if case.id.startswith("test/"))
     if truth is not None and "test_labels" in arrays:
@@ -105,9 +104,24 @@ def _read_mnist(path: Path, truth: Path | None) -> Dataset:
     return Dataset(CaseSet(development, _of_mnist(development, labels)), CaseSet(test, answers))
 
 
+def _patients(digests: Mapping[str, str], groups: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Return the patient of every image: its child, or itself; identical images have one."""
+    known = {case: mnist.named(content) for case, content in digests.items()}
+    own = {case: named.patient if named else case for case, named in known.items()}
+    head = merged_patients([[own[case] for case in group] for group in groups])
+    return {case: head.get(patient, patient) for case, patient in own.items()}
+
+
 def _of_mnist(cases: Sequence[Case], labels: Mapping[str, int]) -> Arrays:
-    pneumonia = np.array([labels[case.id] for case in cases], dtype=np.uint8)
-    return _truth(pneumonia, np.where(pneumonia == 1, UNKNOWN, NORMAL))
+    pneumonia = [labels[case.id] for case in cases]
+    return _truth(pneumonia, [_agent(case, label) for case, label in zip(cases, pneumonia, strict=True)])
+
+
+def _agent(case: Case, label: int) -> int:
+    named = mnist.named(case.digest)
+    if named is None or int(named.agent != NORMAL) != label:
+        return UNKNOWN if label else NORMAL
+    return named.agent
 
 
 def _contradictions(groups: Sequence[Sequence[str]], labels: Mapping[str, int]) -> list[str]:

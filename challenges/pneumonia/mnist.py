@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from challenges.pneumonia.names import Named, parse
 from harness.errors import UserError, refuse
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ SIDE = 28
 SPLITS = ("train", "val", "test")
 OPTIONAL = ("val_images", "val_labels", "test_labels")
 NAMES = "pneumoniamnist*.npz"
+TABLE = "mnist_films.csv"
+"""The film of chest_xray/ that an image is, by the first `SHORT` digits of its digest; from matching.py."""
+SHORT = 12
 
 
 def npz_of(root: Path) -> Path:
@@ -94,6 +99,19 @@ def rows(arrays: Mapping[str, Array], kind: str) -> Iterator[tuple[str, Array]]:
 def digest(image: NDArray[np.uint8]) -> str:
     """Return the SHA-256 of one image's bytes."""
     return hashlib.sha256(image.tobytes()).hexdigest()
+
+
+@cache
+def films() -> Mapping[str, str]:
+    """Return the film of chest_xray/ that an image of PneumoniaMNIST is, by the start of its digest."""
+    with Path(__file__).with_name(TABLE).open(encoding="utf-8", newline="") as file:
+        return {row["digest"]: row["film"] for row in csv.DictReader(file)}
+
+
+def named(content: str) -> Named | None:
+    """Return child and agent of the image with this digest, where its film is known."""
+    film = films().get(content[:SHORT])
+    return parse(film.partition("/")[2]) if film else None
 
 
 def identical(digests: Mapping[str, str]) -> list[list[str]]:
