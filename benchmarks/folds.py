@@ -91,7 +91,10 @@ def main() -> None:
 
         print(f"imports of the plain process {time.perf_counter() - began:.2f} s")
         for _ in range(options.rounds):
-            pairs = [(isolated(plan, spec, {k: j})[0], plain({k: j})[0]) for k, j in jobs.items()]
+            pairs = []
+            for k, j in jobs.items():
+                pairs.append((isolated(plan, spec, {k: j})[0], plain({k: j})[0]))
+                print(f"fold {k}: isolated {pairs[-1][0]:.1f} s, plain {pairs[-1][1]:.1f} s", flush=True)
             ours, theirs = (sum(side) for side in zip(*pairs, strict=True))
             ratio = f"ratio {ours / theirs:.3f}"
             print(f"{options.folds} folds: isolated {ours:.1f} s, plain {theirs:.1f} s, {ratio}")

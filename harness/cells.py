@@ -18,7 +18,7 @@ from harness.records import dump
 if TYPE_CHECKING:
     from harness.contracts import Array, Outcome
 
-__all__ = ["StoredCell", "cell_key", "load_cell", "seed_of", "store_cell"]
+__all__ = ["StoredCell", "cell_key", "load_cell", "moments", "seed_of", "store_cell"]
 
 
 def key_of(parts: Any) -> str:  # noqa: ANN401  anything JSON
@@ -51,6 +51,13 @@ class StoredCell:
     log: str
 
 
+def moments(seconds: float = 0.0) -> tuple[str, str]:
+    """Return when something that took so long and has just ended began and ended, UTC, ISO 8601."""
+    finished = datetime.now(UTC)
+    started = finished - timedelta(seconds=seconds)
+    return started.isoformat(timespec="milliseconds"), finished.isoformat(timespec="milliseconds")
+
+
 def _parameters(outcome: Outcome) -> int | None:
     """Return the number of trainable parameters, as the entry's process reported it."""
     for event in outcome.events:
@@ -62,11 +69,10 @@ def _parameters(outcome: Outcome) -> int | None:
 
 def store_cell(folder: Path, outcome: Outcome) -> None:
     """Store a fold that has just finished, whole or not at all; a twin stored meanwhile is left as it is."""
-    finished = datetime.now(UTC)
-    started = finished - timedelta(seconds=outcome.seconds)
+    started, finished = moments(outcome.seconds)
     facts = {
-        "started": started.isoformat(timespec="milliseconds"),
-        "finished": finished.isoformat(timespec="milliseconds"),
+        "started": started,
+        "finished": finished,
         "seconds": outcome.seconds,
         "peak_memory_bytes": outcome.peak_memory_bytes,
         "parameters": _parameters(outcome),

@@ -218,7 +218,8 @@ def _print_half(half: Half) -> None:
         within = "" if interval.low is None else f"  [{interval.low:.4f}, {interval.high:.4f}]"
         print(f"{key:28} {value}{within}")
     for key, number in (half.positional or {}).items():
-        print(f"{key:28} {number!r}  by row position, as the organiser's script")
+        shown = "undefined" if number is None else repr(number)
+        print(f"{key:28} {shown}  by row position, as the organiser's script")
 
 
 def _build(config: Place, cards: Mapping[str, Card]) -> None:

@@ -8,14 +8,14 @@ import io
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.atomic import atomic_folder
-from harness.cells import StoredCell, key_of
+from harness.cells import StoredCell, key_of, moments
 from harness.predictions import as_bytes
 from harness.prepare import locked
 from harness.progress import say
@@ -36,7 +36,7 @@ __all__ = ["data_facts", "write_files", "write_record", "write_references"]
 
 def now() -> str:
     """Return the time as UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return moments()[1]
 
 
 def run_id(started: str, name: str, key: str) -> str:
@@ -93,15 +93,15 @@ def _done(plan: Plan, index: int, cell: StoredCell) -> Cell:
 
 
 def _failed(plan: Plan, index: int, outcome: Outcome) -> Cell:
-    finished = datetime.now(UTC)
+    started, finished = moments(outcome.seconds)
     return _cell(
         plan,
         index,
         state="failed",
         failure_kind=outcome.failure.kind.value if outcome.failure else None,
         failure_reason=outcome.failure.reason if outcome.failure else None,
-        started=(finished - timedelta(seconds=outcome.seconds)).isoformat(timespec="milliseconds"),
-        finished=finished.isoformat(timespec="milliseconds"),
+        started=started,
+        finished=finished,
         seconds=outcome.seconds,
         peak_memory_bytes=outcome.peak_memory_bytes,
         metrics={},

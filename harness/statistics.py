@@ -24,11 +24,12 @@ def bootstrap_counts(groups: Sequence[str], resamples: int = 1000, seed: int = 0
     patients = len(names)
     if patients == 0:
         return np.zeros((resamples, 0), dtype=np.int32)
-    drawn = np.random.default_rng(seed).integers(0, patients, size=(resamples, patients))
-    counts = np.empty((resamples, patients), dtype=np.int32)
-    for row, patients_drawn in zip(counts, drawn, strict=True):
-        row[:] = np.bincount(patients_drawn, minlength=patients)
-    return np.take(counts, patient, axis=1)
+    counts = np.empty((resamples, len(patient)), dtype=np.int32)
+    draw = np.random.default_rng(seed)
+    for row in counts:
+        times = np.bincount(draw.integers(0, patients, size=patients), minlength=patients)
+        np.take(times, patient, out=row, mode="clip")
+    return counts
 
 
 def percentile_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
