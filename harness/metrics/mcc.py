@@ -22,8 +22,8 @@ def compute(truth: ArrayLike, prediction: ArrayLike, counts: ArrayLike | None = 
     """
     table = confusion(truth, prediction, counts)
     tp, fp, fn, tn = (cells.sum(axis=1) for cells in (table.tp, table.fp, table.fn, table.tn))
-    # Products of two counts are exact below 2**53, of four they might not be.
-    spread = np.sqrt((tp + fn) * (tn + fp)) * np.sqrt((tp + fp) * (tn + fn))
+    # One root of the whole product: two roots would make a perfect answer 1.0000000000000002.
+    spread = np.sqrt((tp + fn) * (tn + fp) * (tp + fp) * (tn + fn))
     answered = divide(tp * tn - fp * fn, spread)
     constant = ((tp + fp) * (tn + fn) == 0) & ((tp + fn) * (tn + fp) > 0)
     return shaped(np.where(constant, 0.0, answered), counts)

@@ -180,6 +180,16 @@ def test_per_case_scores_add_up_to_the_metrics() -> None:
     assert {array.shape for array in cases.values()} == {(PATIENTS,)}
 
 
+def test_ranking_parts_average_to_the_ranking_metric() -> None:
+    """Each case's part in the AUROC, over the patients with an aneurysm and over those without."""
+    truth = real_marginals()
+    predictions = guess(truth)
+    parts = scorer.ranking_parts(truth, predictions)
+    area = float(scorer.score(truth, predictions)["auroc_aneurysm"])
+    for ill in (0, 1):
+        assert parts[truth["aneurysm"] == ill].mean() == pytest.approx(area, abs=1e-12)
+
+
 # ------------------------------------------------------------------------------------------ combine
 def fold(aneurysm: float, place: int, score: float | None = None) -> dict[str, Any]:
     """One fold model's answer about one case."""

@@ -24,9 +24,12 @@ from harness.metrics import (
     exact_match,
     f1_macro,
     f1_micro,
+    mcc,
     sensitivity_at_specificity_90,
     sensitivity_at_specificity_95,
+    specificity,
 )
+from harness.metrics import sensitivity as recall_metric
 
 Oracle = Callable[[Any, Any], float]
 NAN = float("nan")
@@ -81,6 +84,18 @@ def f1_pooled(y: Any, p: Any) -> float:
     return sk.f1_score(y, p, average="micro", zero_division=np.nan)
 
 
+def recall(y: Any, p: Any, of: int) -> float:
+    """Return the share of the cells of one class that are decided right, NaN where there is none."""
+    y, p = np.ravel(y), np.ravel(p)
+    return sk.recall_score(y, p, pos_label=of) if (y == of).any() else NAN
+
+
+def correlation(y: Any, p: Any) -> float:
+    """Return Matthews correlation of the pooled cells, NaN with one class only."""
+    y, p = np.ravel(y), np.ravel(p)
+    return sk.matthews_corrcoef(y, p) if both_classes(y) else NAN
+
+
 SCORED: dict[str, tuple[Metric, Oracle]] = {
     "auroc": (auroc.metric, one(sk.roc_auc_score)),
     "auprc": (auprc.metric, one(sk.average_precision_score, needs=lambda y: y.sum() > 0)),
@@ -94,6 +109,9 @@ DECIDED: dict[str, tuple[Metric, Oracle]] = {
     "exact match": (exact_match.metric, sk.accuracy_score),
     "macro F1": (f1_macro.metric, over_supported(sk.f1_score)),
     "micro F1": (f1_micro.metric, f1_pooled),
+    "sensitivity": (recall_metric.metric, lambda y, p: recall(y, p, 1)),
+    "specificity": (specificity.metric, lambda y, p: recall(y, p, 0)),
+    "MCC": (mcc.metric, correlation),
     "balanced accuracy": (balanced_accuracy.metric, over_supported(sk.balanced_accuracy_score)),
 }
 
@@ -277,3 +295,24 @@ def test_a_specificity_that_is_just_reached_counts() -> None:
         scores = np.array([0.9, 0.5, 0.7] + [0.1] * (negatives - 1))
         assert module.compute(truth, scores) == 1.0
         assert module.compute(truth[:-1], scores[:-1]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("truth", "sensitivity_of_all", "specificity_of_all"), [([1, 1, 1], 2 / 3, NAN), ([0, 0, 0], NAN, 1 / 3)]
+)
+def test_one_class_defines_its_own_share_only(
+    truth: list[int], sensitivity_of_all: float, specificity_of_all: float
+) -> None:
+    """With one class, its share of right decisions is defined; the other's and the correlation are NaN."""
+    decisions = [1, 0, 1]
+    np.testing.assert_equal(float(recall_metric.compute(truth, decisions)), sensitivity_of_all)
+    np.testing.assert_equal(float(specificity.compute(truth, decisions)), specificity_of_all)
+    assert np.isnan(mcc.compute(truth, decisions))
+
+
+@pytest.mark.parametrize("answer", [0, 1])
+def test_one_answer_to_every_case_does_not_correlate(answer: int) -> None:
+    """MCC of a constant decision is 0, plain and in a resample, as its source has it."""
+    truth = [0, 1, 1, 0]
+    assert mcc.compute(truth, [answer] * 4) == 0
+    assert mcc.compute(truth, [answer] * 4, np.array([[1, 2, 0, 1]]))[0] == 0

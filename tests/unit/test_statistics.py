@@ -14,6 +14,7 @@ from harness.statistics import (
     bootstrap_counts,
     delong_interval,
     percentile_interval,
+    placements,
     undefined_share,
 )
 
@@ -129,3 +130,38 @@ def test_delong_needs_two_of_each_class() -> None:
     """With one positive there is no variance; a perfect score has none either, and stays at 1."""
     assert np.isnan(delong_interval([0, 0, 1], [0.1, 0.2, 0.3])).all()
     assert delong_interval([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4]) == (1.0, 1.0)
+
+
+# ------------------------------------------------------------------------------------ parts in the AUROC
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 40), levels=st.sampled_from([1, 3, 1000]))
+def test_a_placement_is_the_share_of_the_other_class_on_the_right_side(
+    seed: int, n: int, levels: int
+) -> None:
+    """Counted pair by pair, ties half; the mean of either class is the AUROC."""
+    rng = np.random.default_rng(seed)
+    truth = np.append([0, 1], rng.integers(0, 2, n - 2))
+    scores = rng.integers(0, levels + 1, n) / levels
+    parts = placements(truth, scores)
+    for i in range(n):
+        others = scores[truth != truth[i]]
+        right = others < scores[i] if truth[i] else others > scores[i]
+        assert parts[i] == pytest.approx(np.mean(right + 0.5 * (others == scores[i])), abs=1e-12)
+    area = float(auroc.compute(truth, scores))
+    assert parts[truth == 1].mean() == pytest.approx(area, abs=1e-12)
+    assert parts[truth == 0].mean() == pytest.approx(area, abs=1e-12)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_without_the_other_class_there_is_no_placement(label: int) -> None:
+    """One class only is NaN for every case, and no case gives none."""
+    assert np.isnan(placements([label] * 3, [0.1, 0.2, 0.3])).all()
+    assert placements([], []).shape == (0,)
+
+
+def test_malformed_placements_are_refused() -> None:
+    """A score that is no number, or another number of scores, is a ValueError."""
+    with pytest.raises(ValueError, match="not finite at index 1"):
+        placements([0, 1], [0.5, float("nan")])
+    with pytest.raises(ValueError, match="truth has shape"):
+        placements([0, 1], [0.5])
