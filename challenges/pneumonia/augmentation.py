@@ -45,10 +45,10 @@ def four_of_six(side: int) -> A.Compose:
     """
     six = [
         A.ElasticTransform(alpha=side / 4, sigma=side / 16, **BLACK, p=1),
-        A.GridDistortion(num_steps=5, distort_limit=0.3, **BLACK, p=1),
-        A.OpticalDistortion(distort_limit=0.3, **BLACK, p=1),
+        A.GridDistortion(num_steps=5, distort_limit=0.15, **BLACK, p=1),
+        A.OpticalDistortion(distort_limit=0.15, **BLACK, p=1),
         A.Rotate((-10, 10), **BLACK, p=1),
-        A.Affine(scale=(0.8, 1.2), **BLACK, p=1),
+        A.Affine(scale=(0.9, 1.1), **BLACK, p=1),
         A.HorizontalFlip(p=1),
     ]
     return A.Compose([A.SomeOf(six, n=4, replace=False, p=1)])
