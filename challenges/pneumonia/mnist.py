@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -60,14 +61,21 @@ def read_arrays(path: Path) -> Mapping[str, Array]:
 @lru_cache(maxsize=4)
 def _arrays(path: Path, _: int) -> Mapping[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, _opened(opened) as file:
             known = [f"{s}_{kind}" for s in SPLITS for kind in ("images", "labels")]
             arrays = {key: file[key] for key in known if key in file.files}
             missing = [f"{key} is missing" for key in known if key not in arrays and key not in OPTIONAL]
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is not an npz of plain arrays: {error}.") from None
     refuse(f"{path} is not PneumoniaMNIST", missing or _malformed(arrays))
     return {key: a.reshape(-1).astype(np.uint8) if "labels" in key else a for key, a in arrays.items()}
+
+
+def _opened(file: BinaryIO) -> np.lib.npyio.NpzFile:
+    found = np.load(file, allow_pickle=False)
+    if not isinstance(found, np.lib.npyio.NpzFile):
+        raise ValueError("it holds one array without a name")
+    return found
 
 
 def _malformed(arrays: Mapping[str, Array]) -> list[str]:
