@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import harness.metrics
 from harness.contracts import Metric
-from harness.errors import UserError, did_you_mean
 
-__all__ = ["Card", "MetricFacts", "Published", "card_of", "load_metric"]
+__all__ = ["Card", "MetricFacts", "Published", "card_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +70,12 @@ class Card:
         return {metric.key: metric for metric in self.metrics}[key]
 
 
-def load_metric(name: str) -> Metric:
-    """Return the metric of `harness/metrics/<name>.py`.
+def card_of(name: str, content: Mapping[str, Any], find: Callable[[str], Metric]) -> Card:
+    """Return the card of a challenge from the parsed challenge.yaml; `find` loads a metric by name.
 
     Raises:
-        UserError: if there is no such file.
+        ValueError: if a tie breaker is none of the metrics; and whatever `find` raises.
     """
-    files = (module.name for module in pkgutil.iter_modules(harness.metrics.__path__))
-    known = [file for file in files if not file.startswith("_")]
-    if name not in known:
-        raise UserError(
-            f"There is no metric {name!r} in harness/metrics. {did_you_mean(str(name), known)} Correct "
-            "`metric:` in challenge.yaml and type the command again."
-        )
-    return cast("Metric", importlib.import_module(f"harness.metrics.{name}").metric)
-
-
-def card_of(name: str, content: Mapping[str, Any], find: Callable[[str], Metric] = load_metric) -> Card:
-    """Return the card of a challenge from the parsed challenge.yaml; `find` loads a metric by name."""
     ranking = content.get("ranking") or {}
     metrics = tuple(_facts(item, find(item["metric"])) for item in content["metrics"])
     known = {metric.key for metric in metrics}
