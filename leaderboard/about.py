@@ -152,6 +152,7 @@ def facts_of(standing: Standings) -> tuple[Fact, ...]:
     kind = "phantom: synthetic patients, made by the harness" if data.phantom else "real patients"
     return (
         Fact("Data", kind),
+        *((Fact("Options", clean(board.options), code=True),) if board.options else ()),
         Fact("Development set", f"{count(data.n_development)} cases"),
         Fact("Test set", f"{count(data.n_test)} cases"),
         Fact("Cross-validation", f"{card.folds} folds, grouped by patient, set by the challenge"),
@@ -181,10 +182,11 @@ def published_of(item: Published, card: Card) -> PublishedView:
     return PublishedView(item.title, values, item.computed_on, item.note, item.source)
 
 
-def commands_of(card: Card) -> tuple[tuple[str, str], ...]:
-    """Return what to type to enter, to score a file and to rebuild these pages."""
+def commands_of(card: Card, options: str = "") -> tuple[tuple[str, str], ...]:
+    """Return what to type to enter the board of these options, to score a file and to rebuild these pages."""
+    asked = f"challenge={card.name}" + (f" {clean(options)}" if options else "")
     return (
-        ("Train and score a model", f"harness run challenge={card.name} submission=NAME"),
-        ("Score a prediction file", f"harness score challenge={card.name} predictions=FILE"),
+        ("Train and score a model", f"harness run {asked} submission=NAME"),
+        ("Score a prediction file", f"harness score {asked} predictions=FILE"),
         ("Build these pages again", f"harness leaderboard challenge={card.name}"),
     )

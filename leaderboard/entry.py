@@ -10,10 +10,11 @@ from harness.records import Half, RunRecord
 from leaderboard.about import ISOLATION, NO_CODE, Fact
 from leaderboard.card import Card, MetricFacts
 from leaderboard.figures import Strip, strip
-from leaderboard.pages import HALVES, ROUTES, Value, decimals_of, value_of
+from leaderboard.pages import HALVES, ROUTES
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
+from leaderboard.values import Value, decimals_of, value_of
 
 __all__ = ["EntryView", "entry_view", "shared_decimals"]
 

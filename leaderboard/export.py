@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from harness.records import Half, dump, plain
+from harness.records import Half, SweepFacts, dump, plain
 from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean
 
@@ -23,6 +23,7 @@ def as_json(standing: Standings) -> str:
         "challenge": card.name,
         "board": board.id if board else None,
         "fingerprint": board.fingerprint if board else None,
+        "options": dict(board.newest.data.options) if board else None,
         "phantom": board.phantom if board else None,
         "ranking": {
             "metric": card.ranking.key,
@@ -77,6 +78,7 @@ def _row(section: str, row: Row, standing: Standings) -> dict[str, Any]:
         "folds_defined": spread.defined,
         "folds": len(spread.values),
         "seconds": record.seconds,
+        **_sweep(record.sweep),
         "earlier_runs": row.earlier,
         "run_id": clean(record.run_id),
         "digest": clean(entry.digest),
@@ -84,6 +86,16 @@ def _row(section: str, row: Row, standing: Standings) -> dict[str, Any]:
         "id": row.id,
         "cv": _half(record.cv, standing),
         "test": _half(record.test, standing),
+    }
+
+
+def _sweep(sweep: SweepFacts | None) -> dict[str, Any]:
+    tuned = {None: "", False: "tuned", True: "nested"}[sweep.nested if sweep else None]
+    return {
+        "tuned": tuned,
+        "trials": len(sweep.trials) if sweep else None,
+        "search_seconds": sweep.seconds if sweep else None,
+        "optimism": sweep.optimism if sweep else None,
     }
 
 
@@ -119,5 +131,17 @@ def _inert(value: object) -> object:
 _HEAD = (
     *("section", "rank", "would_rank", "status", "reason", "note", "team", "title", "entry", "overrides"),
     *("route", "isolation", "cv_rank", "test_rank", "shift", "fold_mean", "fold_sd", "folds_defined"),
-    *("folds", "seconds", "earlier_runs", "run_id", "digest", "finished", "id"),
+    *(
+        "folds",
+        "seconds",
+        "tuned",
+        "trials",
+        "search_seconds",
+        "optimism",
+        "earlier_runs",
+        "run_id",
+        "digest",
+        "finished",
+        "id",
+    ),
 )

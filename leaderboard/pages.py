@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.records import Half, Interval, RunRecord
+from harness.records import Half, RunRecord
 from leaderboard.about import (
     NAME,
     PHANTOM,
@@ -25,7 +25,9 @@ from leaderboard.about import (
 from leaderboard.card import Card, MetricFacts
 from leaderboard.figures import Axis, Whisker, axis_for, whisker
 from leaderboard.standings import FoldSpread, HalfName, Row, Standings, fold_spread, half_of, scored
-from leaderboard.text import clean, count, decimals_for, duration, number, span, spread_text
+from leaderboard.text import clean, count, duration, number, spread_text
+from leaderboard.tuned import Tuned, tuned_of
+from leaderboard.values import Value, decimals_of, value_of
 
 __all__ = [
     "BoardView",
@@ -33,7 +35,6 @@ __all__ = [
     "IndexView",
     "Line",
     "RowView",
-    "Value",
     "board_view",
     "challenge_view",
 ]
@@ -41,15 +42,7 @@ __all__ = [
 SHORT, LONG = NAME, 400
 ROUTES = {"code": "trained here", "file": "prediction file", "reference": "reference"}
 HALVES = {"test": "test", "cv": "CV"}
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A number with as many decimals as its cases support; `exact` has them all."""
-
-    text: str
-    span: str = ""
-    exact: str = ""
+BOTH: tuple[HalfName, ...] = ("cv", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +73,8 @@ class RowView:
     folds: Value
     folds_sd: str
     breakers: tuple[Value, ...]
+    tuned: Tuned | None
+    """Of an entry whose hyperparameters a search chose."""
     n: Value
     time: Value
     folds_differ: str
@@ -103,6 +98,8 @@ class BoardView:
     title: str
     question: str
     board_id: str
+    options: str
+    """The challenge's own words that chose the data, such as variant=mnist28."""
     phantom: bool
     half: str
     half_name: Literal["test", "cv"]
@@ -142,7 +139,17 @@ class BoardView:
     @property
     def columns(self) -> int:
         """How many columns the ranking has."""
-        return 8 + 2 * self.has_other + len(self.breakers)
+        return 8 + 2 * self.has_other + len(self.breakers) + 3 * self.has_tuned
+
+    @property
+    def has_tuned(self) -> bool:
+        """Whether an entry of this board was tuned."""
+        return any(row.tuned is not None for row in (*self.ranked, *self.unranked))
+
+    @property
+    def fits(self) -> bool:
+        """Whether the ranking fits a desktop without scrolling."""
+        return self.columns <= 11 + 3 * self.has_tuned
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,37 +175,6 @@ class ChallengeView:
     commands: tuple[tuple[str, str], ...]
 
 
-# ------------------------------------------------------------------------------------- numbers
-def decimals_of(rows: Iterable[Row], metric: MetricFacts, half: HalfName) -> int:
-    """Return the decimals of a column: what its intervals or its cases support."""
-    halves = [scores for row in rows if (scores := half_of(row.record, half)) is not None]
-    widths = [
-        (interval.high - interval.low) / 2
-        for scores in halves
-        if (interval := scores.metrics.get(metric.key)) is not None
-        and interval.low is not None
-        and interval.high is not None
-    ]
-    return decimals_for(widths, max((scores.n_scored for scores in halves), default=1), metric.digits)
-
-
-def value_of(half: Half | None, key: str, decimals: int) -> Value:
-    """Return a metric of a completely scored half, or a dash."""
-    value = scored(half, key)
-    if value is None or half is None:
-        return Value("–")
-    interval = half.metrics[key]
-    words = span(interval.low, interval.high, decimals)
-    return Value(number(value, decimals), words, exact_of(interval))
-
-
-def exact_of(interval: Interval) -> str:
-    """Return every digit of a value and its interval."""
-    if interval.low is None or interval.high is None:
-        return repr(interval.value)
-    return f"{interval.value!r} (95 % interval {interval.low!r} to {interval.high!r})"
-
-
 # ---------------------------------------------------------------------------------------- rows
 @dataclass(frozen=True, slots=True)
 class _Columns:
@@ -208,7 +184,7 @@ class _Columns:
     half: HalfName
     other: HalfName
     axis: Axis
-    decimals: dict[tuple[str, str], int]
+    decimals: dict[tuple[str, HalfName], int]
     """Of each metric and half."""
 
 
@@ -218,7 +194,7 @@ def _columns(standing: Standings) -> _Columns:
     decimals = {
         (metric.key, name): decimals_of(standing.rows, metric, name)
         for metric in card.metrics
-        for name in ("cv", "test")
+        for name in BOTH
     }
     axis = axis_for(_ends(rows, card.ranking, half), card.ranking.low, card.ranking.high)
     return _Columns(card, half, "cv" if half == "test" else "test", axis, decimals)
@@ -264,6 +240,7 @@ def _row(row: Row, columns: _Columns) -> RowView:
             value_of(main, other, columns.decimals[other, columns.half])
             for other in columns.card.tie_breakers
         ),
+        tuned=tuned_of(record.sweep, {name: columns.decimals[key, name] for name in BOTH}),
         n=_n(main),
         time=_time(record),
         folds_differ=_folds_differ(record, columns.card),
@@ -327,6 +304,7 @@ def board_view(standing: Standings) -> BoardView:
         title=card.title,
         question=card.description or card.task,
         board_id=board.id,
+        options=clean(words) if (words := board.options) else "",
         phantom=board.phantom,
         half=HALVES[standing.half],
         half_name=standing.half,
@@ -350,7 +328,7 @@ def board_view(standing: Standings) -> BoardView:
         metrics=metrics_of(card),
         facts=facts_of(standing),
         isolation=isolation_of(standing),
-        commands=commands_of(card),
+        commands=commands_of(card, board.options),
     )
 
 

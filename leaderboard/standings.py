@@ -70,6 +70,11 @@ class Board:
         return max(self.records, key=age)
 
     @property
+    def options(self) -> str:
+        """The challenge's own words that chose the data, as they are typed; empty where it has none."""
+        return " ".join(f"{name}={value}" for name, value in self.newest.data.options.items())
+
+    @property
     def scorers(self) -> tuple[str, ...]:
         """The digests of the scorers that made these scores; more than one cannot be compared."""
         return tuple(sorted({record.challenge.digest for record in self.records}))

@@ -21,8 +21,9 @@ def render(standing: Standings, most: int = HIDDEN) -> RenderableType:
         return Text(f"{standing.card.title}: no entry yet.")
     view = board_view(standing)
     kind = "phantom data: synthetic patients" if view.phantom else "real data"
+    chosen = f", {view.options}" if view.options else ""
     head = Text.assemble(
-        (view.title, "bold"), f"\n{kind}, board {view.board_id}\n", (f"{_caption(view)}\n", "dim")
+        (view.title, "bold"), f"\n{kind}{chosen}, board {view.board_id}\n", (f"{_caption(view)}\n", "dim")
     )
     parts: list[RenderableType] = [head, _ranking(view, most)]
     if len(view.ranked) > most:
@@ -50,7 +51,8 @@ def _table(*columns: tuple[str, bool]) -> Table:
 
 
 def _entry(row: RowView) -> Text:
-    words = f"{row.name} {row.overrides}".strip()
+    mark = f"[{row.tuned.mark}] " if row.tuned else ""
+    words = f"{mark}{row.name} {row.overrides}".strip()
     lines = Text(no_wrap=True, overflow="ellipsis")
     lines.append(row.team)
     lines.append(f"\n{words}", style="dim")

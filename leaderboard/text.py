@@ -15,6 +15,7 @@ __all__ = [
     "duration",
     "memory",
     "number",
+    "signed",
     "span",
     "spread_text",
 ]
@@ -77,6 +78,16 @@ def number(value: float | None, decimals: int) -> str:
     if float(text) == 0:
         text = text.removeprefix("-")
     return text.replace("-", MINUS)
+
+
+def signed(value: float, decimals: int) -> str:
+    """Return a number with its sign, also where it is positive; zero has none.
+
+    >>> signed(0.0121, 3), signed(0.0001, 3)
+    ('+0.012', '0.000')
+    """
+    text = number(value, decimals)
+    return f"+{text}" if value > 0 and float(text) else text
 
 
 def count(value: int) -> str:
