@@ -10,10 +10,13 @@ from harness.records import Half, RunRecord
 from leaderboard.about import ISOLATION, NO_CODE, Fact
 from leaderboard.card import Card, MetricFacts
 from leaderboard.figures import Strip, strip
-from leaderboard.pages import HALVES, ROUTES
+from leaderboard.pages import BOTH, HALVES, ROUTES
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
-from leaderboard.standings import Row, Standings, fold_spread
+from leaderboard.plots import Plots
+from leaderboard.search import SearchView, search_view
+from leaderboard.standings import HalfName, Row, Standings, fold_spread
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
+from leaderboard.tuned import tuned_of
 from leaderboard.values import Value, decimals_of, value_of
 
 __all__ = ["EntryView", "entry_view", "shared_decimals"]
@@ -67,6 +70,7 @@ class EntryView:
     challenge: str
     challenge_title: str
     board_id: str
+    options: str
     phantom: bool
     id: str
     team: str
@@ -87,6 +91,9 @@ class EntryView:
     panels: tuple[PanelView, ...]
     """Of the out-of-fold half alone: on the test set they would spell out sealed labels."""
     facts: tuple[Fact, ...]
+    tuned: str
+    """The mark of a tuned entry; empty of another."""
+    search: SearchView | None
     settings: tuple[tuple[str, Cell], ...]
     provenance: tuple[tuple[str, Cell], ...]
     command: str
@@ -94,7 +101,8 @@ class EntryView:
     isolation_words: str
 
 
-Decimals = Mapping[tuple[str, str], int]
+Decimals = Mapping[tuple[str, HalfName], int]
+NO_PLOTS = Plots()
 
 
 def shared_decimals(standing: Standings) -> Decimals:
@@ -102,18 +110,20 @@ def shared_decimals(standing: Standings) -> Decimals:
     return {
         (metric.key, half): decimals_of(standing.rows, metric, half)
         for metric in standing.card.metrics
-        for half in ("cv", "test")
+        for half in BOTH
     }
 
 
-def entry_view(row: Row, standing: Standings, decimals: Decimals) -> EntryView:
-    """Return what an entry's page shows."""
+def entry_view(row: Row, standing: Standings, decimals: Decimals, plots: Plots = NO_PLOTS) -> EntryView:
+    """Return what an entry's page shows; `plots` are the figures of the search of a tuned one."""
     record, card, board = row.record, standing.card, standing.board
+    ranking = {half: decimals[card.ranking.key, half] for half in BOTH}
     code = record.entry.route == "code"
     return EntryView(
         challenge=card.name,
         challenge_title=card.title,
         board_id=board.id if board else "",
+        options=clean(board.options) if board and board.options else "",
         phantom=record.data.phantom,
         id=row.id,
         team=clean(record.entry.team, 300),
@@ -131,6 +141,8 @@ def entry_view(row: Row, standing: Standings, decimals: Decimals) -> EntryView:
         folds=tuple(_fold(cell, card, decimals) for cell in sorted(record.cells, key=_fold_order)),
         panels=panel_views(record.cv),
         facts=_facts(row, card),
+        tuned=tuned.mark if (tuned := tuned_of(record.sweep, ranking)) else "",
+        search=search_view(record.sweep, card.ranking, ranking, plots) if record.sweep else None,
         settings=_flat(record.entry.settings),
         provenance=_flat(record.provenance),
         command=clean(record.command, 4000),

@@ -5,7 +5,7 @@ site/<challenge>/index.html                      one challenge
 site/<challenge>/<board>/index.html              one board: the standings
 site/<challenge>/<board>/standings.{csv,json}    the same, at full precision
 site/<challenge>/<board>/entries/<entry>.html    one entry
-site/static/                                     style and script
+site/static/                                     style and scripts; Plotly too, if a tuned entry has figures
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from leaderboard.card import Card
 from leaderboard.entry import EntryView, entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
+from leaderboard.plots import NO_PLOTLY, Plots, bundle, plots_of
 from leaderboard.standings import Standings, boards, standings
 
 __all__ = ["build", "files_of"]
@@ -57,7 +58,7 @@ def build(
             name for name in before if only is not None and name.partition("/")[0] not in (*renewed, "static")
         }
         written = set(kept)
-        for name, content in files_of(records, challenges, renewed):
+        for name, content in files_of(records, challenges, renewed, runs):
             written.add(name)
             _write(site, name, content, before)
         _forget(site, before - written)
@@ -77,30 +78,50 @@ def _checked(runs: Path, name: str, load: Loader) -> tuple[RunRecord, ...]:
 
 
 def files_of(
-    records: Mapping[str, tuple[RunRecord, ...]], challenges: Mapping[str, Card], renewed: list[str]
+    records: Mapping[str, tuple[RunRecord, ...]],
+    challenges: Mapping[str, Card],
+    renewed: list[str],
+    runs: Path,
 ) -> Files:
-    """Yield name and content of every file: entries first, then what points at them."""
+    """Yield name and content of every file: entries first, then what points at them.
+
+    `runs` holds the figures of tuned runs, which are too large for their records.
+    """
     views: dict[str, list[BoardView]] = {}
+    plotly, drawn = bundle(), False
     for path in sorted((HERE / "static").iterdir()):
         yield f"static/{path.name}", path.read_bytes()
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
             standing = standings(board.records, card)
+            plots = _plots(runs, standing, plotly is not None)
+            drawn = drawn or any(found.plots for found in plots.values())
             views[name].append(view := board_view(standing))
             if name in renewed:
-                yield from _board_files(f"{name}/{board.id}", standing, view)
+                yield from _board_files(f"{name}/{board.id}", standing, view, plots)
         if name in renewed:
             page = IndexView((challenge_view(card, views[name]),), single=True)
             yield f"{name}/index.html", _render("index.html", page, "../")
+    if plotly is not None and drawn:
+        yield f"static/{plotly.name}", plotly.read_bytes()
     everything = tuple(challenge_view(card, views[name]) for name, card in sorted(challenges.items()))
     yield "index.html", _render("index.html", IndexView(everything, single=False), "")
 
 
-def _board_files(folder: str, standing: Standings, view: BoardView) -> Files:
+def _plots(runs: Path, standing: Standings, drawable: bool) -> dict[str, Plots]:
+    """Return the figures of each tuned entry that has any, or why they are not shown."""
+    metric = standing.card.ranking.title
+    found = {row.id: plots_of(runs, row.record, metric) for row in standing.rows if row.record.sweep}
+    if drawable:
+        return found
+    return {name: Plots(note=NO_PLOTLY) if plots.plots else plots for name, plots in found.items()}
+
+
+def _board_files(folder: str, standing: Standings, view: BoardView, plots: Mapping[str, Plots]) -> Files:
     decimals = shared_decimals(standing)
     for row in standing.rows:
-        page = entry_view(row, standing, decimals)
+        page = entry_view(row, standing, decimals, plots.get(row.id, Plots()))
         yield f"{folder}/entries/{row.id}.html", _render("entry.html", page, "../../../")
     yield f"{folder}/standings.csv", as_csv(standing).encode()
     yield f"{folder}/standings.json", as_json(standing).encode()

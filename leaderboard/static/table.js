@@ -1,14 +1,7 @@
 "use strict";
-// Sorts and filters the board that is already on the page; without it everything is still readable.
+// Sorts the tables that are already on the page and filters the board; without it everything is still readable.
 // A cell's number is its data-v, or the first number of its title (all digits), or of its text.
 (() => {
-  const table = document.getElementById("board");
-  const form = document.querySelector("form.filter");
-  if (!table || !form) return;
-  const ranked = table.tBodies[0];
-  const rows = Array.from(ranked.rows);
-  const everyone = Array.from(table.querySelectorAll("tbody tr[data-route]"));
-  const place = new Map(rows.map((row, index) => [row, index]));
   const names = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
   function numberIn(cell) {
@@ -21,56 +14,68 @@
     return sign * (a - b);
   }
 
-  function sortBy(header, descending) {
-    const column = header.cellIndex;
-    const sign = descending ? -1 : 1;
-    const numeric = header.dataset.sort === "number";
-    const key = new Map(rows.map((row) => {
-      const cell = row.cells[column];
-      return [row, numeric ? numberIn(cell) : cell.textContent.trim()];
-    }));
-    rows.sort((a, b) => {
-      const [x, y] = [key.get(a), key.get(b)];
-      const order = numeric ? compareNumbers(x, y, sign) : sign * names.compare(x, y);
-      return order || place.get(a) - place.get(b);
-    });
-    ranked.append(...rows);
-    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-    header.setAttribute("aria-sort", descending ? "descending" : "ascending");
-  }
+  function makeSortable(table) {
+    const body = table.tBodies[0];
+    const rows = Array.from(body.rows);
+    const place = new Map(rows.map((row, index) => [row, index]));
 
-  function makeSortable(header) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...header.childNodes);
-    header.append(button);
-    button.addEventListener("click", () => {
-      const now = header.getAttribute("aria-sort");
-      const first = header.dataset.sort === "number" && !header.classList.contains("rank");
-      sortBy(header, now === null ? first : now === "ascending");
-    });
-  }
-
-  const texts = new Map(everyone.map((row) => [row, row.textContent.toLocaleLowerCase()]));
-
-  function filter() {
-    const words = form.elements.words.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-    const route = form.elements.route.value;
-    let shown = 0;
-    for (const row of everyone) {
-      const fits = words.every((word) => texts.get(row).includes(word));
-      row.hidden = !fits || (route !== "" && row.dataset.route !== route);
-      shown += row.hidden ? 0 : 1;
+    function sortBy(header, descending) {
+      const column = header.cellIndex;
+      const sign = descending ? -1 : 1;
+      const numeric = header.dataset.sort === "number";
+      const key = new Map(rows.map((row) => {
+        const cell = row.cells[column];
+        return [row, numeric ? numberIn(cell) : cell.textContent.trim()];
+      }));
+      rows.sort((a, b) => {
+        const [x, y] = [key.get(a), key.get(b)];
+        const order = numeric ? compareNumbers(x, y, sign) : sign * names.compare(x, y);
+        return order || place.get(a) - place.get(b);
+      });
+      body.append(...rows);
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      header.setAttribute("aria-sort", descending ? "descending" : "ascending");
     }
-    const all = shown === everyone.length;
-    form.querySelector("output").textContent = all ? `${shown} entries` : `${shown} of ${everyone.length} entries`;
+
+    for (const header of table.tHead.querySelectorAll("th[data-sort]")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...header.childNodes);
+      header.append(button);
+      button.addEventListener("click", () => {
+        const now = header.getAttribute("aria-sort");
+        const first = header.dataset.sort === "number" && !header.classList.contains("rank");
+        sortBy(header, now === null ? first : now === "ascending");
+      });
+    }
   }
 
-  form.addEventListener("input", filter);
-  form.addEventListener("submit", (event) => event.preventDefault());
-  if (ranked.querySelector("tr[data-route]")) {
-    for (const header of table.tHead.querySelectorAll("th[data-sort]")) makeSortable(header);
+  function makeFilter(form, table) {
+    const everyone = Array.from(table.querySelectorAll("tbody tr[data-route]"));
+    const texts = new Map(everyone.map((row) => [row, row.textContent.toLocaleLowerCase()]));
+
+    function filter() {
+      const words = form.elements.words.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+      const route = form.elements.route.value;
+      let shown = 0;
+      for (const row of everyone) {
+        const fits = words.every((word) => texts.get(row).includes(word));
+        row.hidden = !fits || (route !== "" && row.dataset.route !== route);
+        shown += row.hidden ? 0 : 1;
+      }
+      const all = shown === everyone.length;
+      form.querySelector("output").textContent = all ? `${shown} entries` : `${shown} of ${everyone.length} entries`;
+    }
+
+    form.addEventListener("input", filter);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.hidden = everyone.length < 2;
+    filter();
   }
-  form.hidden = everyone.length < 2;
-  filter();
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    if (!table.querySelector(".nobody")) makeSortable(table);
+  }
+  const form = document.querySelector("form.filter");
+  if (form) makeFilter(form, document.getElementById("board"));
 })();

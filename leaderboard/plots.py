@@ -1,0 +1,130 @@
+"""Optuna's figures of a search, as Plotly draws them: read as data, with nothing in them that a page obeys.
+
+Plotly reads a small HTML in every text (<b>, <a href>, <br>), so each string of a figure is cleaned and its
+`<` and `&` are escaped; only known kinds of trace are kept, and nothing that names another file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.records import RunRecord, dump
+from leaderboard.text import clean
+
+__all__ = ["NO_PLOTLY", "Plot", "Plots", "bundle", "plots_of"]
+
+FILE, PLOTLY = "sweep_figures.json", "package_data/plotly.min.js"
+LONGEST = 80
+END = "<extra></extra>"
+TRACES = ("scatter", "bar")
+TAKEN_OUT = ("title", "template", "width", "height", "images", "updatemenus", "sliders", "plot_bgcolor")
+OBJECTIVE = "Objective Value"
+UNREADABLE = "The figures of this search are not shown: the run's sweep_figures.json cannot be read."
+NO_PLOTLY = "The figures of this search are not shown: Plotly is not installed where these pages were built."
+WORDS = {
+    "history": ("History", "{metric} of each trial's pooled out-of-fold predictions, and the best so far."),
+    "folds": ("Fold by fold", "{metric} of each trial on each fold; a line that ends early was pruned."),
+    "importances": (
+        "Importance",
+        "Share of the variance of {metric} that each hyperparameter explains (fANOVA).",
+    ),
+    "slices": ("Slices", "{metric} against each hyperparameter; a stronger colour is a later trial."),
+    "parallel_coordinates": (
+        "Parallel coordinates",
+        "A line is a trial, through its {metric} and its hyperparameters; a stronger colour is a better one.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One figure."""
+
+    name: str
+    title: str
+    caption: str
+    content: str
+    """JSON that may stand in a script element."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plots:
+    """An entry's figures, or why it has none."""
+
+    plots: tuple[Plot, ...] = ()
+    note: str = ""
+
+
+def bundle() -> Path | None:
+    """Return the browser's part of the installed Plotly, which is found without being imported."""
+    found = importlib.util.find_spec("plotly")
+    folders = (found.submodule_search_locations if found else None) or ()
+    return next((path for folder in folders if (path := Path(folder) / PLOTLY).is_file()), None)
+
+
+def plots_of(runs: Path, record: RunRecord, metric: str) -> Plots:
+    """Return the figures in a tuned run's folder; `metric` names what its trials are judged by."""
+    if record.sweep is None or not re.fullmatch(r"\w[\w.\-]*", record.run_id):
+        return Plots()
+    path = runs / record.challenge.name / record.run_id / FILE
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        return Plots(tuple(_plot(name, figure, metric) for name, figure in figures.items()))
+    except FileNotFoundError:
+        return Plots()
+    except (OSError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return Plots(note=UNREADABLE)
+
+
+def _plot(name: str, figure: Mapping[str, Any], metric: str) -> Plot:
+    traces = [_trace(trace, metric) for trace in figure["data"]]
+    layout = {key: _inert(item, metric) for key, item in figure["layout"].items() if key not in TAKEN_OUT}
+    title, caption = WORDS.get(name, (clean(name, LONGEST).replace("_", " ").capitalize(), ""))
+    content = dump({"data": traces, "layout": layout}, indent=None)
+    return Plot(name if name in WORDS else "other", title, caption.format(metric=metric), _embedded(content))
+
+
+def _trace(trace: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """Return a trace of a known kind.
+
+    Raises:
+        ValueError: for another kind, some of which fetch maps.
+    """
+    if trace["type"] not in TRACES:
+        raise ValueError(f"a trace of type {trace['type']!r:.60}")
+    return {
+        key: _template(item, metric) if key == "hovertemplate" else _inert(item, metric)
+        for key, item in trace.items()
+    }
+
+
+def _template(value: Any, metric: str) -> Any:  # noqa: ANN401  JSON is dynamic
+    """Return a hover text, or a list of them, whose only markup is the end that Optuna gives it."""
+    if isinstance(value, list):
+        return [_template(item, metric) for item in value]
+    if isinstance(value, str) and value.endswith(END):
+        return f"{_inert(value.removesuffix(END), metric)}{END}"
+    return _inert(value, metric)
+
+
+def _inert(value: Any, metric: str) -> Any:  # noqa: ANN401  JSON is dynamic
+    """Return JSON whose strings are text for Plotly too."""
+    if isinstance(value, dict):
+        return {key: _inert(item, metric) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_inert(item, metric) for item in value]
+    if not isinstance(value, str) or not value:
+        return value
+    shown = metric if value == OBJECTIVE else clean(value, LONGEST)
+    return shown.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _embedded(content: str) -> str:
+    """Return JSON that no HTML parser ends early, and that is one line in every language."""
+    return content.translate({ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})

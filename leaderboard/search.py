@@ -1,0 +1,197 @@
+"""A tuned entry's search to what its page prints: how, where, how long, what came out, what to believe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.records import SweepFacts, SweepTrial
+from leaderboard.about import Fact
+from leaderboard.card import MetricFacts
+from leaderboard.panels import Cell, cell_of
+from leaderboard.plots import Plots
+from leaderboard.standings import HalfName
+from leaderboard.text import MINUS, clean, count, duration, number
+from leaderboard.tuned import optimism_of, outer_half
+from leaderboard.values import Value
+
+__all__ = ["SearchView", "search_view"]
+
+MOST_TRIALS, MOST_PARAMETERS = 5000, 60
+SAMPLERS = {
+    "tpe": "TPE (tree-structured Parzen estimator)",
+    "random": "random search",
+    "grid": "grid: every combination",
+    "cmaes": "CMA-ES (covariance matrix adaptation)",
+}
+PRUNERS = {
+    "wilcoxon": "Wilcoxon signed-rank test against the best trial, fold by fold",
+    "none": "none: every trial trains all folds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One trial."""
+
+    number: int
+    outer: str
+    state: str
+    chosen: bool
+    value: Value
+    folds: int
+    time: Value
+    parameters: tuple[Cell, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """The section of a tuned entry's page."""
+
+    nested: bool
+    metric: str
+    inner: Value
+    outer: Value
+    outer_words: str
+    optimism: Value
+    sentence: str
+    trials_in_all: str
+    folds: str
+    time: Value
+    facts: tuple[Fact, ...]
+    names: tuple[str, ...]
+    """The hyperparameters, in the order of the space."""
+    space: tuple[tuple[str, str, Cell], ...]
+    """Name, distribution as written, and the chosen value of a search that is not nested."""
+    best: tuple[tuple[Cell, ...], ...]
+    """Of a nested search: the choice inside each outer fold."""
+    trials: tuple[TrialRow, ...]
+    numeric: tuple[bool, ...]
+    """Whether a hyperparameter's values are numbers."""
+    hidden: int
+    has_reasons: bool
+    plots: Plots
+
+
+def search_view(
+    sweep: SweepFacts, metric: MetricFacts, decimals: Mapping[HalfName, int], plots: Plots
+) -> SearchView:
+    """Return what an entry's page says of the search behind it."""
+    half = outer_half(sweep)
+    names = _names(sweep)
+    trials = sorted(sweep.trials, key=lambda trial: (trial.outer or 0, trial.number))
+    chosen = _chosen(sweep, trials, metric)
+    rows = tuple(_trial(trial, names, decimals["cv"], trial in chosen) for trial in trials[:MOST_TRIALS])
+    words = "outer folds" if sweep.nested else "test set"
+    return SearchView(
+        nested=sweep.nested,
+        metric=metric.title,
+        inner=_score(sweep.inner_best, decimals["cv"]),
+        outer=_score(sweep.outer_score, decimals[half]),
+        outer_words=words,
+        optimism=optimism_of(sweep, decimals[half]),
+        sentence=_sentence(sweep, metric, decimals, words),
+        trials_in_all=count(len(sweep.trials)),
+        folds=f"{count(sweep.folds_trained)} of {count(sweep.folds_planned)}",
+        time=Value(duration(sweep.seconds), exact=f"{sweep.seconds:.0f} s over all trials"),
+        facts=_facts(sweep),
+        names=tuple(clean(name, 120) for name in names),
+        space=tuple(_dimension(name, sweep) for name in names),
+        best=tuple(tuple(_cell(found.get(name)) for name in names) for found in sweep.best),
+        trials=rows,
+        numeric=tuple(all(row.parameters[k].numeric for row in rows) for k in range(len(names))),
+        hidden=len(trials) - len(rows),
+        has_reasons=any(row.reason for row in rows),
+        plots=plots,
+    )
+
+
+def _names(sweep: SweepFacts) -> tuple[str, ...]:
+    """Return every hyperparameter: of the space, then those that only a trial or the choice names."""
+    held = (*(trial.parameters for trial in sweep.trials), *sweep.best)
+    names = dict.fromkeys((*sweep.space, *(name for parameters in held for name in parameters)))
+    return tuple(names)[:MOST_PARAMETERS]
+
+
+def _chosen(sweep: SweepFacts, trials: Iterable[SweepTrial], metric: MetricFacts) -> list[SweepTrial]:
+    """Return the trial whose hyperparameters were chosen, or one for each outer fold."""
+    found = []
+    for k, best in enumerate(sweep.best):
+        fits = [
+            trial
+            for trial in trials
+            if trial.parameters == best and trial.value is not None and trial.outer in (None, k)
+            if trial.state == "complete"
+        ]
+        order = sorted(fits, key=lambda t: (t.value or 0.0) * (-1 if metric.higher_is_better else 1))
+        found += order[:1]
+    return found
+
+
+def _sentence(sweep: SweepFacts, metric: MetricFacts, decimals: Mapping[HalfName, int], words: str) -> str:
+    """Say in words what the optimism of the search means."""
+    if sweep.inner_best is None:
+        return "No trial was complete, so the search chose nothing and its score says nothing."
+    inner = number(sweep.inner_best, decimals["cv"])
+    half = outer_half(sweep)
+    if sweep.outer_score is None or sweep.optimism is None:
+        return (
+            f"The best trial's {metric.title} was {inner} inside the search; with no score on cases that had "
+            "no part in the choice, nothing says how much of that is luck."
+        )
+    outer = number(sweep.outer_score, decimals[half])
+    best = "The best trials, one in each outer fold, scored" if sweep.nested else "The best trial scored"
+    verdict = "looked better than it was" if sweep.optimism > 0 else "did not look better than it was"
+    return (
+        f"{best} {metric.title} {inner} inside the search, and the {words}, which had no part in the choice, "
+        f"say {outer}: the search {verdict}. The best of many trials is in part the luckiest, so an optimism "
+        "above zero is to be expected."
+    )
+
+
+def _facts(sweep: SweepFacts) -> tuple[Fact, ...]:
+    kind = (
+        "nested: a search of its own inside each outer fold"
+        if sweep.nested
+        else "on the development set's own folds; the test set had no part"
+    )
+    return (
+        Fact("Search", kind),
+        Fact("Sampler", SAMPLERS.get(sweep.sampler, clean(sweep.sampler, 100))),
+        Fact("Pruner", PRUNERS.get(sweep.pruner, clean(sweep.pruner, 100))),
+        Fact("Seed", str(sweep.seed)),
+    )
+
+
+def _dimension(name: str, sweep: SweepFacts) -> tuple[str, str, Cell]:
+    chosen = _cell(sweep.best[0].get(name)) if sweep.best and not sweep.nested else Cell("–", numeric=True)
+    text = sweep.space.get(name, "")
+    return clean(name, 120), clean(text, 300) if text.strip() else "", chosen
+
+
+def _trial(trial: SweepTrial, names: Sequence[str], decimals: int, chosen: bool) -> TrialRow:
+    return TrialRow(
+        number=trial.number,
+        outer="" if trial.outer is None else str(trial.outer),
+        state=trial.state,
+        chosen=chosen,
+        value=_score(trial.value, decimals),
+        folds=trial.folds,
+        time=Value(duration(trial.seconds), exact=f"{trial.seconds:.1f} s"),
+        parameters=tuple(_cell(trial.parameters.get(name)) for name in names),
+        reason=clean(trial.reason, 300) if trial.reason and trial.reason.strip() else "",
+    )
+
+
+def _score(value: float | None, decimals: int) -> Value:
+    return Value("–") if value is None else Value(number(value, decimals), exact=repr(value))
+
+
+def _cell(value: object) -> Cell:
+    """Return a hyperparameter's value; a number with four significant digits, for they span decades."""
+    if not isinstance(value, float):
+        return cell_of(value)
+    shown = f"{value:.4g}"
+    exact = repr(value) if shown != repr(value) else ""
+    return Cell(shown.replace("-", MINUS, 1) if value < 0 else shown, numeric=True, exact=exact)
