@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from harness.config import value_of
@@ -36,6 +37,7 @@ FORMS = (
     "loguniform(1e-5, 1e-2), uniform(0, 1), int(1, 9), logint(8, 256), choice(a, b), geometric(0.25, 0.5, 12)"
 )
 MOST_VALUES = 10_000
+MOST_CELLS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Parameter:
                 "geometric(first, ratio, how_many), int(low, high, step) or uniform(low, high, step)."
             )
         count = int((self.high - self.low) / step + 1e-9) + 1
+        if count > MOST_VALUES:
+            raise UserError(f"A grid takes at most {MOST_VALUES} values, but {self.name} has {count}.")
         found = [self.low + k * step for k in range(count)]
         return tuple(int(v) if self.integer else v for v in found)
 
@@ -120,13 +124,18 @@ class Space:
                 chosen[parameter.name] = choose(parameter)
         return chosen
 
-    def grid(self) -> Iterator[dict[str, Value]]:
-        """Yield every cell of a discrete space once, the last parameter fastest.
+    def grid(self) -> list[dict[str, Value]]:
+        """Return every cell of a discrete space once, the last parameter fastest.
 
         Raises:
-            UserError: if a parameter is continuous.
+            UserError: if a parameter is continuous, or the cells are too many.
         """
-        yield from self._cells(0, {})
+        found = list(islice(self._cells(0, {}), MOST_CELLS + 1))
+        if len(found) > MOST_CELLS:
+            raise UserError(
+                f"The grid has more than {MOST_CELLS} cells. Make it coarser, or type sweep.sampler=random."
+            )
+        return found
 
     def _cells(self, position: int, chosen: dict[str, Value]) -> Iterator[dict[str, Value]]:
         if position == len(self.parameters):

@@ -130,13 +130,17 @@ def ended(study: optuna.Study) -> int:
     return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
 
 
-def enqueue_grid(study: optuna.Study, space: Space, seed: int) -> int:
-    """Queue every cell of a discrete space once, in a seeded random order; return how many there are."""
-    cells = list(space.grid())
+def enqueue_grid(study: optuna.Study, space: Space, seed: int, most: int | None) -> int:
+    """Queue each cell of a discrete space once (or `most` of them), in a seeded random order.
+
+    Returns:
+        How many trials the study then has.
+    """
+    cells = space.grid()
     random.Random(seed).shuffle(cells)  # noqa: S311  an order, no secret
-    for cell in cells[len(study.get_trials(deepcopy=False)) :]:
+    for cell in cells[len(study.get_trials(deepcopy=False)) : most]:
         study.enqueue_trial(cell)
-    return len(cells)
+    return len(cells[:most])
 
 
 def ask(study: optuna.Study, config: SweepConfig, seed: int) -> optuna.Trial:

@@ -75,7 +75,7 @@ def refuse_contradictions(plan: Plan, space: Space) -> None:
             )
     tuned(plan, space.example())
     if plan.config.sweep.sampler == "grid":
-        next(space.grid())
+        space.grid()
 
 
 def sweep_key(plan: Plan, space: Space) -> str:
@@ -152,8 +152,7 @@ def search(floor: Floor, plan: Plan, space: Space, key: str) -> optuna.Study:
     study = open_study(asked.storage, folder, name, maximize=higher_is_better(plan))
     trials = asked.trials or 0
     if asked.sampler == "grid":
-        cells = enqueue_grid(study, space, plan.config.seed)
-        trials = min(asked.trials or cells, cells)
+        trials = enqueue_grid(study, space, plan.config.seed, asked.trials)
     done = begun(study)
     if done:
         say(f"The sweep goes on: {done} of {trials} trials were begun.")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from harness import catalog
 from harness.cards import SubmissionCard
 from harness.config import (
     RunConfig,
     ScoreConfig,
+    chosen,
     open_section,
     parse_words,
     value_of,
@@ -115,3 +118,57 @@ def test_a_wrong_card_is_refused_by_file(tmp_path: Path, text: str, sentence: st
         read_card(SubmissionCard, path)
 
     assert sentence in str(caught.value)
+
+
+# ---------------------------------------------------------------------------------------- sweeps
+def test_a_space_is_words_of_its_own() -> None:
+    """Its names are free, its texts are kept as they are written, and the rest of a sweep is typed."""
+    words = ["challenge=kium", "sweep.trials=40", "sweep.space.lr=loguniform(1e-5, 1e-2)"]
+    found = parse_words(
+        RunConfig, [*words, "sweep.space.trainer.max_epochs=choice(1, 2)", "sweep.nested=true"]
+    ).sweep
+
+    assert (found.trials, found.nested, found.wanted) == (40, True, True)
+    assert found.space == {"lr": "loguniform(1e-5, 1e-2)", "trainer.max_epochs": "choice(1, 2)"}
+    assert not RunConfig(challenge="kium").sweep.wanted
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("sweep.trails=40", "Did you mean 'sweep.trials'"),
+        ("sweep.trials=0", "sweep.trials: input should be greater than or equal to 1"),
+        ("sweep.sampler=tp", "sweep.sampler: input should be 'tpe', 'random', 'grid' or 'cmaes'"),
+        ("sweep.pruner=none", "Type sweep.trials=40"),
+        ("sweep.space.lr=uniform(0, 1)", "Type sweep.trials=40"),
+        ("sweep.space.=uniform(0, 1)", "No option 'sweep.space.'"),
+        ("sweep.p=1.5", "sweep.p"),
+    ],
+)
+def test_a_mistyped_sweep_is_one_sentence(word: str, sentence: str) -> None:
+    """It names the word, and what to type."""
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        parse_words(RunConfig, ["challenge=kium", word])
+
+
+# ------------------------------------------------------------------------- words of a challenge
+def test_a_challenge_has_words_of_its_own() -> None:
+    """They are known once the challenge is named, before or after them, to run and to score."""
+    for kind in (RunConfig, ScoreConfig):
+        assert parse_words(kind, ["variant=mnist28", "challenge=pneumonia"]).options == {"variant": "mnist28"}
+    with pytest.raises(UserError, match="No option 'variant'"):
+        parse_words(RunConfig, ["challenge=kium", "variant=mnist28"])
+    with pytest.raises(UserError, match="Did you mean 'variant'"):
+        parse_words(RunConfig, ["challenge=pneumonia", "varient=mnist28"])
+    with pytest.raises(UserError, match="No option 'options'"):
+        parse_words(RunConfig, ["challenge=pneumonia", "options=1"])
+
+
+def test_a_word_of_a_challenge_has_known_values() -> None:
+    """Without the word the first one stands."""
+    declared = catalog.challenge("pneumonia").card.options
+
+    assert chosen(declared, {}) == {"variant": "kaggle"}
+    assert chosen(declared, {"variant": "mnist28"}) == {"variant": "mnist28"}
+    with pytest.raises(UserError, match="Did you mean 'mnist28'"):
+        chosen(declared, {"variant": "mnist"})

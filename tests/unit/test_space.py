@@ -20,11 +20,11 @@ def test_the_source_s_grid_can_be_enumerated() -> None:
     """240 cells; 288 if Adam had a momentum; 2,880 with ten numbers of epochs on top of that."""
     whole = {**SOURCE, "momentum": "choice(0.3, 0.9)"}
     epochs = {**whole, "trainer.max_epochs": "int(100, 1000, 100)"}
-    cells = list(parse_space(SOURCE, {}).grid())
+    cells = parse_space(SOURCE, {}).grid()
 
     assert len(cells) == 240
-    assert len(list(parse_space(whole, {}).grid())) == 288
-    assert len(list(parse_space(epochs, {}).grid())) == 2880
+    assert len(parse_space(whole, {}).grid()) == 288
+    assert len(parse_space(epochs, {}).grid()) == 2880
     assert all(("model.momentum" in cell) == (cell["model.optimizer"] != "adam") for cell in cells)
     assert {cell["model.lr"] for cell in cells} == {0.25 * 2**-k for k in range(12)}
 
@@ -96,7 +96,16 @@ def test_what_is_no_distribution_is_refused_in_a_sentence(text: str, sentence: s
         parse_space({"x": text}, {})
 
 
-def test_a_grid_of_a_continuous_parameter_is_refused() -> None:
-    """It says which forms have values."""
-    with pytest.raises(UserError, match="A grid needs values"):
-        list(parse_space({"x": "uniform(0, 1)"}, {}).grid())
+@pytest.mark.parametrize(
+    ("space", "sentence"),
+    [
+        ({"x": "uniform(0, 1)"}, "A grid needs values"),
+        ({"x": "loguniform(1, 2)"}, "A grid needs values"),
+        ({"x": "int(1, 1000000000000)"}, "at most 10000 values"),
+        ({name: "int(1, 100)" for name in "abc"}, "more than 100000 cells"),
+    ],
+)
+def test_a_grid_without_end_is_refused(space: dict[str, str], sentence: str) -> None:
+    """It says which forms have values, and what to type."""
+    with pytest.raises(UserError, match=sentence):
+        parse_space(space, {}).grid()

@@ -91,7 +91,7 @@ def test_a_grid_is_queued_once(tmp_path: Path) -> None:
     """Opening the sweep again adds nothing, and every cell is asked for once."""
     space = parse_space({"a": "choice(1, 2, 3)", "b": "choice(x, y)"}, {})
     study = open_study(None, tmp_path, "s", maximize=False)
-    counts = [enqueue_grid(study, space, 0), enqueue_grid(study, space, 0)]
+    counts = [enqueue_grid(study, space, 0, None), enqueue_grid(study, space, 0, None)]
     found = []
     while begun(study) < counts[0]:
         trial = ask(study, SweepConfig(sampler="grid"), 0)
