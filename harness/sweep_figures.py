@@ -1,53 +1,213 @@
-"""Optuna's own figures of a study, as JSON that a page can draw."""
+"""Optuna's own figures of a study, as JSON that a page can draw.
+
+The words of an entrant (names of parameters, values of choices) are text in them: Plotly reads a part of
+HTML and its own templates in labels. While Optuna draws (and cuts long labels) the characters that begin
+them are stand-ins of one character; in the JSON they are character references.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
 
 __all__ = ["figures"]
 
+Figure = dict[str, Any]
 
-def figures(study: optuna.Study) -> dict[str, dict[str, Any]]:
+MOST_LINES = 200
+"""In figures with one line for each trial; more are slow to draw and hide one another."""
+MOST_TRIALS = 2000
+"""In a forest that measures importances."""
+LABEL = 40
+INERT = str.maketrans("&<>%", "\ue000\ue001\ue002\ue003")
+WRITTEN = {"\ue000": "&amp;", "\ue001": "&lt;", "\ue002": "&gt;", "\ue003": "&#37;"}
+SCORE = "Out-of-fold score"
+
+
+def figures(study: optuna.Study) -> dict[str, Figure]:
     """Return name -> Plotly figure (data and layout), without NaN or infinity.
 
     The history of the values, their course over the folds, the importances of the parameters (fANOVA,
-    seeded), slices and parallel coordinates. A figure for which the study has too little is left out.
+    seeded), a slice for each parameter, and parallel coordinates. A figure for which the study has too
+    little is left out.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    draw = optuna.visualization
-    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    if not complete:
+    shown = _readable(study)
+    trials = shown.get_trials(deepcopy=False)
+    complete = [trial for trial in trials if _scored(trial) is not None]
+    if len(trials) < 2 or not complete:
         return {}
-    makers: dict[str, Callable[[], Any]] = {
-        "history": lambda: draw.plot_optimization_history(study),
-        "folds": lambda: draw.plot_intermediate_values(study),
-        "importances": lambda: _importances(study),
-        "slices": lambda: draw.plot_slice(study),
-        "parallel_coordinates": lambda: draw.plot_parallel_coordinate(study),
-    }
-    if len({trial.value for trial in complete}) < 2:
-        makers = {"history": makers["history"]}
+    makers: dict[str, Callable[[], Any]] = {"history": lambda: _history(shown)}
+    if any(len(trial.intermediate_values) > 1 for trial in trials):
+        makers["folds"] = lambda: _folds(shown)
+    varied = _varied(complete)
+    if len(varied) > 1 and len({trial.value for trial in complete}) > 1:
+        makers["importances"] = lambda: _importances(shown)
+        makers["parallel_coordinates"] = lambda: _parallel(shown)
+    for position, name in enumerate(varied):
+        makers[f"slice_{position}"] = lambda name=name: _slice(shown, name)  # type: ignore[misc]  # B023 wants the default
     found = {name: _drawn(make) for name, make in makers.items()}
     return {name: figure for name, figure in found.items() if figure is not None}
+
+
+# --------------------------------------------------------------------------------- the study, as text
+class _Word(str):
+    """A choice whose repr, which is what Optuna prints, is the word itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _labels(texts: Iterable[str]) -> dict[str, str]:
+    """Return text -> label: short, visible, inert in Plotly, and no two alike."""
+    found: dict[str, str] = {}
+    taken = set[str]()
+    for text in texts:
+        if text not in found:
+            plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:LABEL])
+            short = plain if len(text) <= LABEL else plain[: LABEL - 1] + "…"
+            label, number = short, 1
+            while label in taken:
+                number += 1
+                label = f"{short} ({number})"
+            taken.add(label)
+            found[text] = label.translate(INERT)
+    return found
+
+
+def _readable(study: optuna.Study) -> optuna.Study:
+    """Return a copy in memory whose names and choices are labels, with the trials that have ended."""
+    trials = study.get_trials(deepcopy=False)
+    names = _labels(sorted({name for trial in trials for name in trial.params}))
+    return _copy(study, {t.number: _relabelled(t, names) for t in trials if t.state.is_finished()})
+
+
+def _copy(study: optuna.Study, kept: Mapping[int, FrozenTrial]) -> optuna.Study:
+    """Return a study in memory of these trials under their numbers; in place of others failed ones."""
+    import optuna
+
+    copy = optuna.create_study(direction=study.direction, sampler=optuna.samplers.RandomSampler(seed=0))
+    failed = optuna.create_trial(state=optuna.trial.TrialState.FAIL)
+    copy.add_trials(kept.get(trial.number, failed) for trial in study.get_trials(deepcopy=False))
+    return copy
+
+
+def _relabelled(trial: FrozenTrial, names: Mapping[str, str]) -> FrozenTrial:
+    import optuna
+
+    spaces = {name: _relabelled_space(space) for name, space in trial.distributions.items()}
+    return optuna.create_trial(
+        state=trial.state,
+        values=trial.values,
+        params={names[name]: spaces[name][1](value) for name, value in trial.params.items()},
+        distributions={names[name]: space for name, (space, _) in spaces.items()},
+        intermediate_values=trial.intermediate_values,
+    )
+
+
+def _relabelled_space(space: BaseDistribution) -> tuple[BaseDistribution, Callable[[Any], Any]]:
+    """Return a distribution whose words are labels, and what makes a label of a value."""
+    from optuna.distributions import CategoricalDistribution
+
+    if not isinstance(space, CategoricalDistribution):
+        return space, lambda value: value
+    labels = _labels(choice for choice in space.choices if isinstance(choice, str))
+
+    def label(value: Any) -> Any:  # noqa: ANN401  any value of a choice
+        return _Word(labels[value]) if isinstance(value, str) else value
+
+    return CategoricalDistribution([label(choice) for choice in space.choices]), label
+
+
+def _scored(trial: FrozenTrial) -> float | None:
+    """Return the finite value of a complete trial."""
+    import optuna
+
+    value = trial.value if trial.state is optuna.trial.TrialState.COMPLETE else None
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _varied(complete: Iterable[FrozenTrial]) -> list[str]:
+    """Return the sorted names of the parameters that had more than one value."""
+    seen: dict[str, set[Any]] = {}
+    for trial in complete:
+        for name, value in trial.params.items():
+            seen.setdefault(name, set()).add(value)
+    return sorted(name for name, values in seen.items() if len(values) > 1)
+
+
+def _best(study: optuna.Study, most: int) -> tuple[optuna.Study, str]:
+    """Return the study with its `most` best trials that have a value, and words that say so."""
+    import optuna
+
+    sign = -1.0 if study.direction is optuna.study.StudyDirection.MAXIMIZE else 1.0
+    valued = [t for t in study.get_trials(deepcopy=False) if t.values and math.isfinite(t.values[0])]
+    if len(valued) <= most:
+        return study, ""
+    ordered = sorted(valued, key=lambda trial: (sign * trial.values[0], trial.number))
+    return _copy(study, {trial.number: trial for trial in ordered[:most]}), f", {most} best trials"
+
+
+# ---------------------------------------------------------------------------------------- the figures
+def _history(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
+    import optuna
+
+    figure = optuna.visualization.plot_optimization_history(study, target_name=SCORE)
+    return figure.update_layout(title="Optimization history")
+
+
+def _folds(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
+    import optuna
+
+    kept, words = _best(study, MOST_LINES)
+    figure = optuna.visualization.plot_intermediate_values(kept)
+    return figure.update_layout(
+        title=f"Score of each fold{words}", xaxis_title="Fold", yaxis_title="Score of the fold"
+    )
 
 
 def _importances(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
     import optuna
 
+    kept, words = _best(study, MOST_TRIALS)
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    return optuna.visualization.plot_param_importances(study, evaluator=evaluator)
+    figure = optuna.visualization.plot_param_importances(kept, evaluator=evaluator, target_name=SCORE)
+    return figure.update_layout(
+        title=f"Importance of each hyperparameter (fANOVA){words}",
+        xaxis_title="Share of the score's variance",
+        yaxis_title=None,
+    )
 
 
-def _drawn(make: Callable[[], Any]) -> dict[str, Any] | None:
+def _parallel(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
+    import optuna
+
+    kept, words = _best(study, MOST_LINES)
+    figure = optuna.visualization.plot_parallel_coordinate(kept, target_name=SCORE)
+    return figure.update_layout(title=f"Parallel coordinates{words}")
+
+
+def _slice(study: optuna.Study, name: str) -> Any:  # noqa: ANN401  a Plotly figure
+    import optuna
+
+    figure = optuna.visualization.plot_slice(study, params=[name], target_name=SCORE)
+    words = "Trial %{marker.color}<br>%{x}: %{y}<extra></extra>"
+    return figure.update_traces(hovertemplate=words).update_layout(title=f"Slice: {name}")
+
+
+def _drawn(make: Callable[[], Any]) -> Figure | None:
     """Return a figure's data and layout; None where Optuna has nothing to draw."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -59,12 +219,15 @@ def _drawn(make: Callable[[], Any]) -> dict[str, Any] | None:
         return None
     content = json.loads(figure.to_json())
     layout = {key: value for key, value in content["layout"].items() if key != "template"}
-    return {"data": _finite(content["data"]), "layout": _finite(layout)}
+    return {"data": _json(content["data"]), "layout": _json(layout)}
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401  JSON is dynamic
+def _json(value: Any) -> Any:  # noqa: ANN401  JSON is dynamic
+    """Return the value without NaN and infinities, and with references for the stand-ins."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [_json(item) for item in value]
+    if isinstance(value, str):
+        return "".join(WRITTEN.get(char, char) for char in value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
