@@ -33,7 +33,7 @@ def regrouped(cases: CaseSet, patient: Callable[[Case], str]) -> tuple[Fold, ...
 
 
 def person(case: Case) -> str:
-    """Return personN without its agent, as a careless reader of the names would."""
+    """Return personN without its agent, or a normal film's whole name, as a careless reader would."""
     name = case.id.partition("/")[2]
     match = re.match(r"person[0-9]+", name)
     return match[0] if match else name
@@ -84,17 +84,52 @@ def unknown_patients(cases: CaseSet) -> CaseSet:
     return replace(cases, cases=tuple(replace(case, patient=case.id) for case in cases.cases))
 
 
-def test_folding_by_person_number_puts_one_film_in_two_halves(films: Dataset) -> None:
-    """Byte-identical films under two numbers straddle; and children of both agents are taken for one."""
+def test_folding_by_person_number_divides_the_healthy_children(films: Dataset) -> None:
+    """A normal film has no personN, so each is on its own: its child's films are in several held-out parts."""
     folds = regrouped(films.development, person)
-    both = defaultdict(set)
-    for half in (films.development, films.test):
-        for case in half.cases:
-            if person(case).startswith("person"):
-                both[person(case)].add(case.patient)
+    normal = {
+        child: rows for child, rows in children(films.development).items() if not child.startswith("person")
+    }
 
-    assert straddling(folds, children(films.development)) > 0
-    assert sum(len(found) > 1 for found in both.values()) > 500
+    assert straddling(folds, normal) > 50
+    assert straddling(folds, children(films.development)) == straddling(folds, normal)
+
+
+def test_a_person_number_is_several_children(films: Dataset) -> None:
+    """808 numbers have both agents in training; 170 are in both sets, none of them with one agent."""
+    halves = [films.development, films.test]
+    numbers = [
+        {
+            agent: {person(case) for case in half.cases if f"_{agent}_" in case.id}
+            for agent in ("bacteria", "virus")
+        }
+        for half in halves
+    ]
+    train, test = numbers
+
+    assert len(train["bacteria"] & train["virus"]) == 808
+    assert len((train["bacteria"] | train["virus"]) & (test["bacteria"] | test["virus"])) == 170
+    assert all(not train[agent] & test[agent] for agent in train)
+
+
+def test_the_audit_refuses_a_person_number_for_a_child(films: Dataset) -> None:
+    """The official halves would share 170 of them, the first of which are named."""
+    renamed = Dataset(*(by_person(half) for half in (films.development, films.test)))
+    folds = make_folds(renamed.development.cases, data.strata(films.development.truth or {}), 10, seed=0)
+
+    with pytest.raises(
+        UserError, match=r"\(170 found\)(.|\n)*patient person[0-9]+ is in fold [0-9] and the test"
+    ):
+        audit(renamed, folds, digests_of(films))
+
+
+def by_person(cases: CaseSet) -> CaseSet:
+    """Return the cases with personN as their patient, and every healthy child as it is."""
+    renamed = tuple(
+        replace(case, patient=person(case) if person(case).startswith("person") else case.patient)
+        for case in cases.cases
+    )
+    return replace(cases, cases=renamed)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
