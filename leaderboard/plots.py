@@ -17,14 +17,16 @@ from typing import Any
 from harness.records import RunRecord, dump
 from leaderboard.text import clean
 
-__all__ = ["NO_PLOTLY", "Plot", "Plots", "bundle", "plots_of"]
+__all__ = ["NO_PLOTLY", "Bundle", "Plot", "Plots", "bundle", "plots_of"]
 
 FILE, PLOTLY = "sweep_figures.json", "package_data/plotly.min.js"
 LONGEST = 80
 END = "<extra></extra>"
 TRACES = ("scatter", "bar")
 TAKEN_OUT = ("title", "template", "width", "height", "images", "updatemenus", "sliders", "plot_bgcolor")
-OBJECTIVE = "Objective Value"
+STYLES = re.compile(rb'document\.getElementById\("([0-9a-f]{64})"\)')
+RENAMED = {"Best Value": "Best so far", "Step": "Fold", "Feasible Trial": "Trial"}
+OBJECTIVE = ("Objective Value", "Intermediate Value")
 UNREADABLE = "The figures of this search are not shown: the run's sweep_figures.json cannot be read."
 NO_PLOTLY = "The figures of this search are not shown: Plotly is not installed where these pages were built."
 WORDS = {
@@ -54,18 +56,33 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundle:
+    """The browser's part of Plotly."""
+
+    content: bytes
+    styles: tuple[str, ...]
+    """Ids of the style elements that it adds unless they are there; the pages' policy refuses them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plots:
     """An entry's figures, or why it has none."""
 
     plots: tuple[Plot, ...] = ()
     note: str = ""
+    styles: tuple[str, ...] = ()
+    """Of the bundle that draws them."""
 
 
-def bundle() -> Path | None:
-    """Return the browser's part of the installed Plotly, which is found without being imported."""
+def bundle() -> Bundle | None:
+    """Read the browser's part of the installed Plotly, which is found without being imported."""
     found = importlib.util.find_spec("plotly")
     folders = (found.submodule_search_locations if found else None) or ()
-    return next((path for folder in folders if (path := Path(folder) / PLOTLY).is_file()), None)
+    path = next((path for folder in folders if (path := Path(folder) / PLOTLY).is_file()), None)
+    if path is None:
+        return None
+    content = path.read_bytes()
+    return Bundle(content, tuple(sorted({name.decode() for name in STYLES.findall(content)})))
 
 
 def plots_of(runs: Path, record: RunRecord, metric: str) -> Plots:
@@ -121,7 +138,7 @@ def _inert(value: Any, metric: str) -> Any:  # noqa: ANN401  JSON is dynamic
         return [_inert(item, metric) for item in value]
     if not isinstance(value, str) or not value:
         return value
-    shown = metric if value == OBJECTIVE else clean(value, LONGEST)
+    shown = metric if value in OBJECTIVE else RENAMED.get(value) or clean(value, LONGEST)
     return shown.replace("&", "&amp;").replace("<", "&lt;")
 
 

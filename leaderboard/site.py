@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from leaderboard.card import Card
 from leaderboard.entry import EntryView, entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
-from leaderboard.plots import NO_PLOTLY, Plots, bundle, plots_of
+from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.standings import Standings, boards, standings
 
 __all__ = ["build", "files_of"]
@@ -88,34 +89,39 @@ def files_of(
     `runs` holds the figures of tuned runs, which are too large for their records.
     """
     views: dict[str, list[BoardView]] = {}
-    plotly, drawn = bundle(), False
+    plotly: Bundle | None = None
     for path in sorted((HERE / "static").iterdir()):
         yield f"static/{path.name}", path.read_bytes()
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
             standing = standings(board.records, card)
-            plots = _plots(runs, standing, plotly is not None)
-            drawn = drawn or any(found.plots for found in plots.values())
+            plots = _plots(runs, standing)
+            if plotly is None and any(found.plots for found in plots.values()):
+                plotly = bundle()
             views[name].append(view := board_view(standing))
             if name in renewed:
-                yield from _board_files(f"{name}/{board.id}", standing, view, plots)
+                yield from _board_files(f"{name}/{board.id}", standing, view, _drawable(plots, plotly))
         if name in renewed:
             page = IndexView((challenge_view(card, views[name]),), single=True)
             yield f"{name}/index.html", _render("index.html", page, "../")
-    if plotly is not None and drawn:
-        yield f"static/{plotly.name}", plotly.read_bytes()
+    if plotly is not None:
+        yield "static/plotly.min.js", plotly.content
     everything = tuple(challenge_view(card, views[name]) for name, card in sorted(challenges.items()))
     yield "index.html", _render("index.html", IndexView(everything, single=False), "")
 
 
-def _plots(runs: Path, standing: Standings, drawable: bool) -> dict[str, Plots]:
+def _plots(runs: Path, standing: Standings) -> dict[str, Plots]:
     """Return the figures of each tuned entry that has any, or why they are not shown."""
     metric = standing.card.ranking.title
-    found = {row.id: plots_of(runs, row.record, metric) for row in standing.rows if row.record.sweep}
-    if drawable:
-        return found
-    return {name: Plots(note=NO_PLOTLY) if plots.plots else plots for name, plots in found.items()}
+    return {row.id: plots_of(runs, row.record, metric) for row in standing.rows if row.record.sweep}
+
+
+def _drawable(plots: Mapping[str, Plots], plotly: Bundle | None) -> dict[str, Plots]:
+    """Return the figures as this installation's Plotly draws them; without it, a sentence instead."""
+    if plotly is None:
+        return {name: Plots(note=NO_PLOTLY) if found.plots else found for name, found in plots.items()}
+    return {name: replace(found, styles=plotly.styles) for name, found in plots.items()}
 
 
 def _board_files(folder: str, standing: Standings, view: BoardView, plots: Mapping[str, Plots]) -> Files:

@@ -3,7 +3,6 @@
 // A figure's data and layout stand beside it as JSON, in which every string is text already.
 (() => {
   const CONFIG = { displayModeBar: false, doubleClick: false, scrollZoom: false, showTips: false, displaylogo: false };
-  const NARROW = 640; // pixels
   const PANEL = { width: 210, height: 170, between: 28, below: 62 }; // of slices, in pixels
   const figures = Array.from(document.querySelectorAll(".plots figure"));
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -36,14 +35,13 @@
     return Object.keys(layout).filter((name) => name.startsWith(`${letter}axis`));
   }
 
-  function paint(trace, colours, narrow) {
+  function paint(trace, colours) {
     const marker = trace.marker;
     if (trace.line && trace.line.color) trace.line.color = reshaded(trace.line.color, colours);
     if (!marker || !marker.colorscale) return;
     marker.colorscale = [[0, shade(0, colours)], [1, shade(1, colours)]];
     marker.line = { color: colours.muted, width: 0.5 };
-    if (narrow) marker.showscale = false;
-    if (marker.colorbar) Object.assign(marker.colorbar, { xpad: 12, thickness: 10, outlinewidth: 0 });
+    marker.showscale = false; // the caption says what the colour means
   }
 
   function dress(layout, colours) {
@@ -89,12 +87,29 @@
     layout.height = height + layout.margin.t + layout.margin.b;
   }
 
-  function sized(figure, spec, width) {
+  // A logarithmic axis over more than a decade is marked at powers of ten alone.
+  function markDecades(spec) {
+    for (const name of axes(spec.layout, "x")) {
+      const axis = spec.layout[name];
+      axis.exponentformat = "e";
+      if (axis.type !== "log") continue;
+      const mine = spec.data.filter((trace) => (trace.xaxis || "x") === name.replace("axis", ""));
+      const values = mine.flatMap((trace) => trace.x || []).filter((x) => x > 0);
+      if (Math.max(...values) > 20 * Math.min(...values)) axis.dtick = 1;
+    }
+  }
+
+  function fit(figure, spec, width) {
     const layout = spec.layout;
     layout.height = 300;
-    if (figure.className === "slices") arrange(layout, width);
+    if (figure.className === "folds") layout.xaxis.dtick = 1;
+    if (figure.className === "slices") {
+      arrange(layout, width);
+      markDecades(spec);
+    }
     if (figure.className === "importances") {
       layout.height = 80 + 30 * Math.max(...spec.data.map((trace) => (trace.y || []).length));
+      layout.yaxis.title = layout.xaxis.title = undefined;
     }
   }
 
@@ -106,8 +121,8 @@
       target.style.minWidth = `${110 * (spec.layout.xaxis?.tickvals || []).length}px`;
     }
     dress(spec.layout, colours);
-    for (const trace of spec.data) paint(trace, colours, target.clientWidth < NARROW);
-    sized(figure, spec, target.clientWidth);
+    for (const trace of spec.data) paint(trace, colours);
+    fit(figure, spec, target.clientWidth);
     window.Plotly.react(target, spec.data, spec.layout, CONFIG);
   }
 
