@@ -171,7 +171,7 @@ def _lesion(lesion: Mask, union: Mask, spacing: Spacing, edition: Edition) -> Le
     score = dice(_count(lesion & union), _count(lesion), _count(union))
     surfaces = _surfaces(lesion, union, spacing, edition)
     if edition.surface == "corners":
-        return Lesion(score, hd95_corners(surfaces), nsd_corners(surfaces, min(spacing)), found=True)
+        return Lesion(score, hd95_corners(surfaces), found=True)
     return Lesion(score, hd95_pooled(surfaces), nsd_counts(surfaces, min(spacing)), found=True)
 
 
