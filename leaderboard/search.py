@@ -135,17 +135,17 @@ def _sentence(sweep: SweepFacts, metric: MetricFacts, decimals: Mapping[HalfName
         return "No trial was complete, so the search chose nothing and its score says nothing."
     inner = number(sweep.inner_best, decimals["cv"])
     half = outer_half(sweep)
+    best = "The best trials of the outer folds' searches had" if sweep.nested else "The best trial had"
     if sweep.outer_score is None or sweep.optimism is None:
         return (
-            f"The best trial's {metric.title} was {inner} inside the search; with no score on cases that had "
-            "no part in the choice, nothing says how much of that is luck."
+            f"{best} {metric.title} {inner} inside the search; with no score on cases that had no part in the "
+            "choice, nothing says how much of that is luck."
         )
     outer = number(sweep.outer_score, decimals[half])
-    best = "The best trials, one in each outer fold, scored" if sweep.nested else "The best trial scored"
     verdict = "looked better than it was" if sweep.optimism > 0 else "did not look better than it was"
     return (
-        f"{best} {metric.title} {inner} inside the search, and the {words}, which had no part in the choice, "
-        f"say {outer}: the search {verdict}. The best of many trials is in part the luckiest, so an optimism "
+        f"{best} {metric.title} {inner} inside the search, and the choice has {outer} on the {words}, which had "
+        f"no part in it: the search {verdict}. The best of many trials is in part the luckiest, so an optimism "
         "above zero is to be expected."
     )
 

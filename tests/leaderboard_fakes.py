@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,19 @@ import numpy as np
 
 from harness.atomic import write_atomic
 from harness.contracts import Metric
-from harness.records import Cell, ChallengeFacts, DataFacts, Entry, Half, Interval, Route, RunRecord, dump
+from harness.records import (
+    Cell,
+    ChallengeFacts,
+    DataFacts,
+    Entry,
+    Half,
+    Interval,
+    Route,
+    RunRecord,
+    SweepFacts,
+    SweepTrial,
+    dump,
+)
 from leaderboard.card import Card, card_of
 
 FINGERPRINT = "3f9a1c07be" + "0" * 54
@@ -320,9 +332,88 @@ def hostile() -> list[RunRecord]:
     return rows
 
 
-def write(runs: Path, records: list[RunRecord]) -> Path:
-    """Write the records as a runs folder and return it."""
+SPACE = {
+    "model.lr": "loguniform(1e-5, 1e-2)",
+    "model.dropout": "uniform(0.0, 0.5)",
+    "model.optimizer": "choice(sgd, adamw)",
+}
+
+
+def trials(n: int, names: Sequence[str] = tuple(SPACE), outer: int | None = None) -> tuple[SweepTrial, ...]:
+    """Return n trials: the seventh of each ten is pruned and the ninth failed."""
+    draw = random.Random(n if outer is None else n + outer)
+    found = []
+    for i in range(n):
+        state: Any = {6: "pruned", 8: "failed"}.get(i % 10, "complete")
+        values = (10 ** draw.uniform(-5, -2), draw.uniform(0, 0.5), draw.choice(["sgd", "adamw"]))
+        found.append(
+            SweepTrial(
+                number=i,
+                state=state,
+                value=None if state == "failed" else draw.uniform(0.55, 0.66),
+                parameters=dict(zip(names, values, strict=False)),
+                folds={"complete": 10, "pruned": 3, "failed": 1}[state],
+                seconds=30.0 + draw.random(),
+                reason={
+                    "pruned": "worse than trial 2 on 3 folds (p = 0.03)",
+                    "failed": "fold 0: loss is NaN",
+                }.get(state),
+                outer=outer,
+            )
+        )
+    return tuple(found)
+
+
+def sweep(
+    n: int = 20, *, nested: bool = False, outer: float | None = 0.62, names: Sequence[str] = tuple(SPACE)
+) -> SweepFacts:
+    """Return a search over three hyperparameters; nested, one of n trials inside each of three outer folds."""
+    searches = [trials(n, names, k) for k in range(3)] if nested else [trials(n, names)]
+    bests = [
+        max((t for t in found if t.state == "complete"), key=lambda t: t.value or 0.0) for found in searches
+    ]
+    inner = sum(best.value or 0.0 for best in bests) / len(bests)
+    tried = tuple(trial for found in searches for trial in found)
+    return SweepFacts(
+        sampler="tpe",
+        pruner="wilcoxon",
+        trials=tried,
+        space=dict(zip(names, SPACE.values(), strict=True)),
+        nested=nested,
+        seed=0,
+        folds_trained=sum(trial.folds for trial in tried),
+        folds_planned=10 * len(tried),
+        seconds=sum(trial.seconds for trial in tried) * 10,
+        inner_best=inner,
+        outer_score=outer,
+        optimism=None if outer is None else inner - outer,
+        best=tuple(best.parameters for best in bests),
+    )
+
+
+def tuned(name: str = "tuned", facts: SweepFacts | None = None, **words: Any) -> RunRecord:
+    """Return a run record with a search."""
+    return dataclasses.replace(record(name, **words), sweep=facts or sweep())
+
+
+def figure(text: str) -> dict[str, Any]:
+    """Return a Plotly figure in which every text is the one given, and that asks for a picture."""
+    return {
+        "data": [{"type": "bar", "name": text, "x": [1, 2], "y": [text, "b"], "text": [text, ""],
+                  "hovertemplate": [f"{text}: 1<extra></extra>", text]},
+                 {"type": "scatter", "name": "Objective Value", "x": [1, None], "y": [text, text]}],
+        "layout": {"title": {"text": text}, "xaxis": {"title": {"text": text}}, "yaxis": {"ticktext": [text]},
+                   "images": [{"source": "https://example.org/x.png"}], "width": 5000,
+                   "annotations": [{"text": text, "x": 0, "y": 0}]},
+    }  # fmt: skip
+
+
+def write(runs: Path, records: list[RunRecord], figures: Mapping[str, Any] | None = None) -> Path:
+    """Write the records, and the figures by run id, as a runs folder and return it."""
     for number, item in enumerate(records):
         text = dump(item).encode("utf-8", "surrogatepass").replace(b"\xed\xa0\xbd", b"\\ud83d")
-        write_atomic(runs / item.challenge.name / f"run{number:05d}" / "record.json", text)
+        folder = runs / item.challenge.name / (item.run_id if item.sweep else f"run{number:05d}")
+        write_atomic(folder / "record.json", text)
+        if figures and item.run_id in figures:
+            write_atomic(folder / "sweep_figures.json", dump(figures[item.run_id]).encode())
     return runs

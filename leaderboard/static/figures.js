@@ -110,6 +110,7 @@
     if (figure.className === "importances") {
       layout.height = 80 + 30 * Math.max(...spec.data.map((trace) => (trace.y || []).length));
       layout.yaxis.title = layout.xaxis.title = undefined;
+      layout.margin.r = 40; // a bar's value is written behind it
     }
   }
 
