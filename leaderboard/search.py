@@ -138,15 +138,15 @@ def _sentence(sweep: SweepFacts, metric: MetricFacts, decimals: Mapping[HalfName
     best = "The best trials of the outer folds' searches had" if sweep.nested else "The best trial had"
     if sweep.outer_score is None or sweep.optimism is None:
         return (
-            f"{best} {metric.title} {inner} inside the search; with no score on cases that had no part in the "
-            "choice, nothing says how much of that is luck."
+            f"{best} {metric.title} {inner} inside the search; with no score on cases that had no part in "
+            "the choice, nothing says how much of that is luck."
         )
     outer = number(sweep.outer_score, decimals[half])
     verdict = "looked better than it was" if sweep.optimism > 0 else "did not look better than it was"
     return (
-        f"{best} {metric.title} {inner} inside the search, and the choice has {outer} on the {words}, which had "
-        f"no part in it: the search {verdict}. The best of many trials is in part the luckiest, so an optimism "
-        "above zero is to be expected."
+        f"{best} {metric.title} {inner} inside the search, and the choice has {outer} on the {words}, "
+        f"which had no part in it: the search {verdict}. The best of many trials is in part the luckiest, so "
+        "an optimism above zero is to be expected."
     )
 
 
