@@ -29,15 +29,13 @@ MOST_TRIALS = 2000
 LABEL = 40
 INERT = str.maketrans("&<>%", "\ue000\ue001\ue002\ue003")
 WRITTEN = {"\ue000": "&amp;", "\ue001": "&lt;", "\ue002": "&gt;", "\ue003": "&#37;"}
-SCORE = "Out-of-fold score"
 
 
 def figures(study: optuna.Study) -> dict[str, Figure]:
     """Return name -> Plotly figure (data and layout), without NaN or infinity.
 
     The history of the values, their course over the folds, the importances of the parameters (fANOVA,
-    seeded), a slice for each parameter, and parallel coordinates. A figure for which the study has too
-    little is left out.
+    seeded), slices and parallel coordinates. A figure for which the study has too little is left out.
     """
     import optuna
 
@@ -47,15 +45,16 @@ def figures(study: optuna.Study) -> dict[str, Figure]:
     complete = [trial for trial in trials if _scored(trial) is not None]
     if len(trials) < 2 or not complete:
         return {}
-    makers: dict[str, Callable[[], Any]] = {"history": lambda: _history(shown)}
+    draw = optuna.visualization
+    makers: dict[str, Callable[[], Any]] = {"history": lambda: draw.plot_optimization_history(shown)}
     if any(len(trial.intermediate_values) > 1 for trial in trials):
-        makers["folds"] = lambda: _folds(shown)
+        makers["folds"] = lambda: _lines(shown, draw.plot_intermediate_values)
     varied = _varied(complete)
     if len(varied) > 1 and len({trial.value for trial in complete}) > 1:
         makers["importances"] = lambda: _importances(shown)
-        makers["parallel_coordinates"] = lambda: _parallel(shown)
-    for position, name in enumerate(varied):
-        makers[f"slice_{position}"] = lambda name=name: _slice(shown, name)  # type: ignore[misc]  # B023 wants the default
+        makers["parallel_coordinates"] = lambda: _lines(shown, draw.plot_parallel_coordinate)
+    if varied:
+        makers["slices"] = lambda: _slices(shown, varied)
     found = {name: _drawn(make) for name, make in makers.items()}
     return {name: figure for name, figure in found.items() if figure is not None}
 
@@ -157,25 +156,15 @@ def _best(study: optuna.Study, most: int) -> tuple[optuna.Study, str]:
     if len(valued) <= most:
         return study, ""
     ordered = sorted(valued, key=lambda trial: (sign * trial.values[0], trial.number))
-    return _copy(study, {trial.number: trial for trial in ordered[:most]}), f", {most} best trials"
+    return _copy(study, {trial.number: trial for trial in ordered[:most]}), f" ({most} best trials)"
 
 
 # ---------------------------------------------------------------------------------------- the figures
-def _history(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
-    import optuna
-
-    figure = optuna.visualization.plot_optimization_history(study, target_name=SCORE)
-    return figure.update_layout(title="Optimization history")
-
-
-def _folds(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
-    import optuna
-
+def _lines(study: optuna.Study, draw: Callable[[optuna.Study], Any]) -> Any:  # noqa: ANN401  a Plotly figure
+    """Draw a figure with one line for each trial; its title says if some are left out."""
     kept, words = _best(study, MOST_LINES)
-    figure = optuna.visualization.plot_intermediate_values(kept)
-    return figure.update_layout(
-        title=f"Score of each fold{words}", xaxis_title="Fold", yaxis_title="Score of the fold"
-    )
+    figure = draw(kept)
+    return figure.update_layout(title_text=f"{figure.layout.title.text}{words}")
 
 
 def _importances(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
@@ -183,28 +172,15 @@ def _importances(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
 
     kept, words = _best(study, MOST_TRIALS)
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    figure = optuna.visualization.plot_param_importances(kept, evaluator=evaluator, target_name=SCORE)
-    return figure.update_layout(
-        title=f"Importance of each hyperparameter (fANOVA){words}",
-        xaxis_title="Share of the score's variance",
-        yaxis_title=None,
-    )
+    figure = optuna.visualization.plot_param_importances(kept, evaluator=evaluator)
+    return figure.update_layout(title_text=f"{figure.layout.title.text}{words}")
 
 
-def _parallel(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
+def _slices(study: optuna.Study, names: list[str]) -> Any:  # noqa: ANN401  a Plotly figure
     import optuna
 
-    kept, words = _best(study, MOST_LINES)
-    figure = optuna.visualization.plot_parallel_coordinate(kept, target_name=SCORE)
-    return figure.update_layout(title=f"Parallel coordinates{words}")
-
-
-def _slice(study: optuna.Study, name: str) -> Any:  # noqa: ANN401  a Plotly figure
-    import optuna
-
-    figure = optuna.visualization.plot_slice(study, params=[name], target_name=SCORE)
-    words = "Trial %{marker.color}<br>%{x}: %{y}<extra></extra>"
-    return figure.update_traces(hovertemplate=words).update_layout(title=f"Slice: {name}")
+    figure = optuna.visualization.plot_slice(study, params=names)
+    return figure.update_traces(hovertemplate="Trial %{marker.color}<br>%{x}: %{y}<extra></extra>")
 
 
 def _drawn(make: Callable[[], Any]) -> Figure | None:
