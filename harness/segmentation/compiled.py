@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.segmentation.components import components, overlaps, paint, runs
+from harness.segmentation.distant import far
 from harness.segmentation.editions import Edition, Measures, Spacing, check_labels, check_pair
 from harness.segmentation.lesions import Lesion, merged_scores, one_to_one, paired_scores
-from harness.segmentation.nearest import nearest, points, tally
+from harness.segmentation.nearest import Points, kept, near, points, tally
 from harness.segmentation.overlap import Confusion, dice
 from harness.segmentation.overlap import overlaps as overlap_scores
 from harness.segmentation.packed import Box, Words, border, bounds, corners, count, dilated, scan, shared
@@ -37,7 +38,10 @@ def measure(truth: Labels, prediction: Labels, spacing: Spacing, edition: Editio
     """
     check_pair(truth, prediction)
     masks, found = _packed(truth, prediction, edition)
-    frame = _Frame(edition, spacing, truth.shape, np.zeros((4, *masks.shape[1:]), dtype=np.uint64))
+    scratch = np.zeros((4, *masks.shape[1:]), dtype=np.uint64)
+    squares = _squares(spacing, max(*masks.shape[1:3], 64 * masks.shape[3]))
+    classes = _area_classes(spacing) if edition.surface == "corners" else (NO_CLASSES, np.zeros(1))
+    frame = _Frame(edition, spacing, truth.shape, scratch, squares, *classes)
     n = len(edition.regions)
     return {
         region: _region(frame, masks[k], masks[n + k], _confusion(found, k))
@@ -86,6 +90,12 @@ class _Frame:
     shape: tuple[int, ...]
     scratch: Words
     """Four empty masks: two surfaces, a lesion and its match. Left empty by whoever uses them."""
+    squares: Floats
+    """The squares of k voxels along x, y, z, mm2."""
+    classes: NDArray[np.uint8]
+    """The class of each neighbour code, by area."""
+    areas: Floats
+    """The area of each class, mm2, ascending; one class for border voxels."""
 
     @property
     def weighted(self) -> bool:
@@ -105,13 +115,13 @@ def _region(frame: _Frame, truth: Words, prediction: Words, counts: Confusion) -
     if counts.truth == 0 or counts.prediction == 0:
         overlap, distance = (0.0, penalty) if counts.truth or counts.prediction else edition.both_empty
         scores |= {"hd95": distance, "nsd": overlap} | ({} if frame.weighted else {"nsd_voxel": overlap})
-        sides = None
+        found: list[_Search] = []
     else:
-        sides = _sides(frame, truth, prediction, bounds(truth), bounds(prediction))
-        scores |= _boundary(frame, sides, counts, penalty)
+        found = _searches(frame, truth, prediction, bounds(truth), bounds(prediction))
+        scores |= _boundary(frame, _sides(frame, found), counts, penalty)
     if edition.lesions:
         lesions = _merged if edition.lesions == "merged" else _paired
-        scores |= lesions(frame, truth, prediction, counts, sides)
+        scores |= lesions(frame, truth, prediction, found)
     return scores
 
 
@@ -137,36 +147,66 @@ class _Side:
     counts: Numbers
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The surface points of one mask, the squared distance to the other surface, and the point there."""
+
+    points: Points
+    squares: Floats
+    nearest: Points
+
+
 _Sides = tuple[_Side, _Side]
 
 
-def _sides(frame: _Frame, truth: Words, prediction: Words, box: Box, other: Box) -> _Sides:
-    """Return the surface distances of two masks, neither empty: from the truth, from the prediction."""
+def _searches(
+    frame: _Frame, truth: Words, prediction: Words, box: Box, other: Box, known: Sequence[_Search] = ()
+) -> list[_Search]:
+    """Return the surface distances of two masks, neither empty: from the truth, from the prediction.
+
+    `known`: those of masks of which these are components, to take from them what holds.
+    """
     surface = corners if frame.weighted else border
     ours, theirs = frame.scratch[0], frame.scratch[1]
     here, there = surface(truth, box, ours), surface(prediction, other, theirs)
-    sides = (
-        _side(frame, truth, ours, here, theirs, there),
-        _side(frame, prediction, theirs, there, ours, here),
-    )
+    pairs = ((truth, ours, here, theirs, there), (prediction, theirs, there, ours, here))
+    if known:
+        found = [_again(frame, search, *pair[1:]) for search, pair in zip(known, pairs, strict=True)]
+    else:
+        found = [_search(frame, *pair) for pair in pairs]
     _clear(ours, here)
     _clear(theirs, there)
-    return sides
+    return found
 
 
-def _side(frame: _Frame, mask: Words, surface: Words, box: Box, target: Words, other: Box) -> _Side:
-    classes, areas = _area_classes(frame.spacing) if frame.weighted else (NO_CLASSES, np.zeros(1))
-    longest = max(64 * mask.shape[2], *mask.shape[:2])
-    wanted = points(surface, box, mask, classes, frame.weighted, count(surface, box))
-    squares = nearest(wanted, target, other, _squares(frame.spacing, longest))
+def _search(frame: _Frame, mask: Words, surface: Words, box: Box, target: Words, other: Box) -> _Search:
+    n = count(surface, box)
+    wanted = points(surface, box, mask, frame.classes, frame.weighted, n)
+    squares, nearest = near(surface, box, target, other, *_offsets(frame.spacing), n)
+    far(wanted, target, other, frame.squares, squares, nearest)
+    return _Search(wanted, squares, nearest)
+
+
+def _again(frame: _Frame, known: _Search, surface: Words, box: Box, target: Words, other: Box) -> _Search:
+    wanted, squares, nearest = kept(known.points, known.squares, known.nearest, surface, target, box)
+    far(wanted, target, other, frame.squares, squares, nearest)
+    return _Search(wanted, squares, nearest)
+
+
+def _side(frame: _Frame, search: _Search) -> _Side:
+    areas = frame.areas
     if all(mm.is_integer() for mm in frame.spacing):
-        counts = tally(squares, wanted, len(areas))
+        counts = tally(search.squares, search.points, len(areas))
         some = np.flatnonzero(counts)
         whole, kind = np.divmod(some, len(areas))
         return _Side(np.sqrt(whole), areas[kind], counts[some])
-    distances, weights = np.sqrt(squares), areas[wanted[:, 3]]
+    distances, weights = np.sqrt(search.squares), areas[search.points[:, 3]]
     order = np.lexsort((weights, distances))
     return _Side(distances[order], weights[order], np.ones(len(order), dtype=np.int64))
+
+
+def _sides(frame: _Frame, found: Sequence[_Search]) -> _Sides:
+    return _side(frame, found[0]), _side(frame, found[1])
 
 
 def _clear(mask: Words, box: Box) -> None:
@@ -181,10 +221,24 @@ def _area_classes(spacing: Spacing) -> tuple[NDArray[np.uint8], Floats]:
 
 
 @lru_cache(maxsize=16)
+def _offsets(spacing: Spacing) -> tuple[Numbers, Floats]:
+    """Return all offsets within some 4 voxels, (m, 3), and their squared lengths in mm2, ascending."""
+    reach = min(4 * math.prod(spacing) ** (1 / 3), 30 * min(spacing))
+    sides = [np.arange(-(reach // mm), reach // mm + 1) for mm in spacing]
+    offsets = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 3)
+    x, y, z = (np.square(offsets * np.array(spacing))).T
+    squares = (x + y) + z
+    within = np.flatnonzero(squares <= reach * reach)
+    order = within[np.argsort(squares[within], kind="stable")]
+    return offsets[order].astype(np.int64), squares[order]
+
+
+@lru_cache(maxsize=16)
 def _squares(spacing: Spacing, longest: int) -> Floats:
     """Return the square of k voxels along each axis, mm2, with room for a word more at either end."""
     sides = np.arange(longest + 130, dtype=np.float64) * np.array(spacing)[:, None]
-    return sides * sides
+    squares: Floats = sides * sides
+    return squares
 
 
 def _weighted(sides: _Sides, tolerance: float) -> tuple[float, float]:
@@ -244,9 +298,7 @@ def _parts(mask: Words, *, x_slowest: bool = False) -> _Parts:
     return _Parts(found, starts, label, sizes, first, box)
 
 
-def _merged(
-    frame: _Frame, truth: Words, prediction: Words, counts: Confusion, sides: _Sides | None
-) -> dict[str, float]:
+def _merged(frame: _Frame, truth: Words, prediction: Words, known: Sequence[_Search]) -> dict[str, float]:
     zones = _parts(_dilated(frame, truth), x_slowest=True)
     found = _parts(prediction)
     box = bounds(truth)
@@ -259,8 +311,7 @@ def _merged(
     for zone in np.argsort(zones.first).tolist():
         if frame.volume(int(lesions_of.sizes[zone])) > frame.edition.smallest:
             matched = touching.get(zone, [])
-            whole = sides if len(zones.sizes) == 1 and len(matched) == len(found.sizes) else None
-            lesions.append(_lesion(frame, (lesions_of, found), ([zone], matched), whole, counts.tp))
+            lesions.append(_lesion(frame, (lesions_of, found), ([zone], matched), known))
     false = len(found.sizes) - len(set().union(*touching.values()))
     return merged_scores(lesions, false, frame.edition.penalty_mm(frame.shape, frame.spacing))
 
@@ -285,23 +336,18 @@ def _touching(zones: _Parts, found: _Parts) -> dict[int, list[int]]:
     return touching
 
 
-def _paired(
-    frame: _Frame, truth: Words, prediction: Words, counts: Confusion, sides: _Sides | None
-) -> dict[str, float]:
-    known, found = _parts(truth), _parts(prediction)
-    shares = overlaps(known.runs, known.starts, known.label, found.runs, found.starts, found.label)
+def _paired(frame: _Frame, truth: Words, prediction: Words, known: Sequence[_Search]) -> dict[str, float]:
+    own, found = _parts(truth), _parts(prediction)
+    shares = overlaps(own.runs, own.starts, own.label, found.runs, found.starts, found.label)
     pairs, at = np.unique(shares[:, 0] * max(1, len(found.sizes)) + shares[:, 1], return_inverse=True)
     voxels = np.bincount(at, weights=shares[:, 2], minlength=len(pairs)).astype(np.int64)
     common = {
         divmod(pair, len(found.sizes)): n for pair, n in zip(pairs.tolist(), voxels.tolist(), strict=True)
     }
-    partner = one_to_one(common, known.sizes.tolist(), found.sizes.tolist())
-    alone = len(known.sizes) == len(found.sizes) == 1
+    partner = one_to_one(common, own.sizes.tolist(), found.sizes.tolist())
     lesions = [
-        _lesion(frame, (known, found), ([k], [partner[k]]), sides if alone else None, counts.tp)
-        if k in partner
-        else Lesion()
-        for k in range(len(known.sizes))
+        _lesion(frame, (own, found), ([k], [partner[k]]), known) if k in partner else Lesion()
+        for k in range(len(own.sizes))
     ]
     return paired_scores(lesions, len(found.sizes) - len(partner), frame.edition)
 
@@ -310,26 +356,21 @@ def _lesion(
     frame: _Frame,
     parts: tuple[_Parts, _Parts],
     chosen: tuple[Sequence[int], Sequence[int]],
-    whole: _Sides | None,
-    common: int,
+    known: Sequence[_Search],
 ) -> Lesion:
-    """Score the chosen components of the truth against those of the prediction.
-
-    `whole`: the surface distances, and `common` the voxels in common, where they are all there are.
-    """
+    """Score the chosen components of the truth against those of the prediction."""
     if not chosen[1]:
         return Lesion()
-    voxels = [int(part.sizes[list(choice)].sum()) for part, choice in zip(parts, chosen, strict=True)]
-    if whole is None:
-        lesion, box = _painted(frame, 2, parts[0], chosen[0])
-        match, other = _painted(frame, 3, parts[1], chosen[1])
-        whole, common = _sides(frame, lesion, match, box, other), shared(lesion, match, box)
-        _clear(lesion, box)
-        _clear(match, other)
-    score = dice(common, *voxels)
+    lesion, box = _painted(frame, 2, parts[0], chosen[0])
+    match, other = _painted(frame, 3, parts[1], chosen[1])
+    sides = _sides(frame, _searches(frame, lesion, match, box, other, known))
+    common = shared(lesion, match, box)
+    _clear(lesion, box)
+    _clear(match, other)
+    score = dice(common, *(int(p.sizes[list(c)].sum()) for p, c in zip(parts, chosen, strict=True)))
     if frame.weighted:
-        return Lesion(score, _weighted(whole, 1.0)[0], found=True)
-    return Lesion(score, _pooled(whole), _near(whole, min(frame.spacing)), found=True)
+        return Lesion(score, _weighted(sides, 1.0)[0], found=True)
+    return Lesion(score, _pooled(sides), _near(sides, min(frame.spacing)), found=True)
 
 
 def _painted(frame: _Frame, k: int, part: _Parts, chosen: Sequence[int]) -> tuple[Words, Box]:

@@ -16,7 +16,7 @@ __all__ = ["CACHE", "clz", "ctz", "kernel", "popcount"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-SOURCES = ("kernels.py", "packed.py", "components.py", "nearest.py")
+SOURCES = ("kernels.py", "packed.py", "components.py", "nearest.py", "distant.py")
 
 
 def cache_folder() -> Path | None:
