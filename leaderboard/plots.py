@@ -1,7 +1,8 @@
 """Optuna's figures of a search, as Plotly draws them: read as data, with nothing in them that a page obeys.
 
-Plotly reads a small HTML in every text (<b>, <a href>, <br>), so each string of a figure is cleaned and its
-`<` and `&` are escaped; only known kinds of trace are kept, and nothing that names another file.
+Plotly reads a small HTML in every text (<b>, <a href>). The harness writes an entrant's words into these
+figures as character references; here every string is cleaned, and any `<` left in one becomes a reference
+too. Only known kinds of trace are kept, and nothing that names another file.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.records import RunRecord, dump
-from leaderboard.text import clean
+from leaderboard.text import clean, clean_block
 
 __all__ = ["NO_PLOTLY", "Bundle", "Plot", "Plots", "bundle", "plots_of"]
 
 FILE, PLOTLY = "sweep_figures.json", "package_data/plotly.min.js"
-LONGEST = 80
-END = "<extra></extra>"
+LONGEST = 400
+TAG = re.compile("<")
+OTHER_TAG = re.compile("<(?!br>|extra></extra>|/extra>)")
+BEST_OF = re.compile(r" \((\d+ best trials)\)$")
 TRACES = ("scatter", "bar")
 TAKEN_OUT = ("title", "template", "width", "height", "images", "updatemenus", "sliders", "plot_bgcolor")
 STYLES = re.compile(rb'document\.getElementById\("([0-9a-f]{64})"\)')
@@ -101,10 +104,18 @@ def plots_of(runs: Path, record: RunRecord, metric: str) -> Plots:
 
 def _plot(name: str, figure: Mapping[str, Any], metric: str) -> Plot:
     traces = [_trace(trace, metric) for trace in figure["data"]]
-    layout = {key: _inert(item, metric) for key, item in figure["layout"].items() if key not in TAKEN_OUT}
-    title, caption = WORDS.get(name, (clean(name, LONGEST).replace("_", " ").capitalize(), ""))
+    layout = {key: _inert(item, metric) for key, item in figure["layout"].items() if LAYOUT.fullmatch(key)}
+    title, caption = WORDS.get(name, (clean(name, 80).replace("_", " ").capitalize(), ""))
+    caption = f"{caption.format(metric=metric)} {_left_out(figure['layout'])}".strip()
     content = dump({"data": traces, "layout": layout}, indent=None)
-    return Plot(name if name in WORDS else "other", title, caption.format(metric=metric), _embedded(content))
+    return Plot(name if name in WORDS else "other", title, caption, _embedded(content))
+
+
+def _left_out(layout: Mapping[str, Any]) -> str:
+    """Say so where a figure shows a part of the trials."""
+    title = layout.get("title") or {}
+    found = BEST.search(str(title.get("text", "")))
+    return f"The {found[1]} best trials are shown." if found else ""
 
 
 def _trace(trace: Mapping[str, Any], metric: str) -> dict[str, Any]:
@@ -116,30 +127,34 @@ def _trace(trace: Mapping[str, Any], metric: str) -> dict[str, Any]:
     if trace["type"] not in TRACES:
         raise ValueError(f"a trace of type {trace['type']!r:.60}")
     return {
-        key: _template(item, metric) if key == "hovertemplate" else _inert(item, metric)
+        key: _hover(item) if key == "hovertemplate" else _inert(item, metric)
         for key, item in trace.items()
+        if KEY.fullmatch(key)
     }
 
 
-def _template(value: Any, metric: str) -> Any:  # noqa: ANN401  JSON is dynamic
-    """Return a hover text, or a list of them, whose only markup is the end that Optuna gives it."""
+def _hover(value: Any) -> Any:  # noqa: ANN401  JSON is dynamic
+    """Return a hover text, or a list of them, with the markup and the templates that Optuna gives it."""
     if isinstance(value, list):
-        return [_template(item, metric) for item in value]
-    if isinstance(value, str) and value.endswith(END):
-        return f"{_inert(value.removesuffix(END), metric)}{END}"
-    return _inert(value, metric)
+        return [_hover(item) for item in value]
+    parts = OWN_HOVER.split(str(value)[: 4 * LONGEST])
+    return "".join(part if k % 2 else _text(part).replace("%", "&#37;") for k, part in enumerate(parts))
 
 
 def _inert(value: Any, metric: str) -> Any:  # noqa: ANN401  JSON is dynamic
     """Return JSON whose strings are text for Plotly too."""
     if isinstance(value, dict):
-        return {key: _inert(item, metric) for key, item in value.items()}
+        return {key: _inert(item, metric) for key, item in value.items() if KEY.fullmatch(key)}
     if isinstance(value, list):
         return [_inert(item, metric) for item in value]
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         return value
-    shown = metric if value in OBJECTIVE else RENAMED.get(value) or clean(value, LONGEST)
-    return shown.replace("&", "&amp;").replace("<", "&lt;")
+    return _text(metric if value in OBJECTIVE else RENAMED.get(value, value))
+
+
+def _text(text: str) -> str:
+    """Return a string without markup and hidden characters; white space around it stays."""
+    return clean_block(text, LONGEST).replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _embedded(content: str) -> str:

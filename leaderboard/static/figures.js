@@ -102,7 +102,10 @@
   function fit(figure, spec, width) {
     const layout = spec.layout;
     layout.height = 300;
-    if (figure.className === "folds") layout.xaxis.dtick = 1;
+    if (figure.className === "folds") {
+      layout.xaxis.dtick = 1;
+      for (const trace of spec.data) Object.assign(trace, { opacity: 0.6, line: { width: 1.2 }, marker: { size: 4 } });
+    }
     if (figure.className === "slices") {
       arrange(layout, width);
       markDecades(spec);
@@ -111,16 +114,22 @@
       layout.height = 80 + 30 * Math.max(...spec.data.map((trace) => (trace.y || []).length));
       layout.yaxis.title = layout.xaxis.title = undefined;
       layout.margin.r = 40; // a bar's value is written behind it
+      Object.assign(layout.xaxis, { nticks: 4, tickangle: 0 });
     }
+  }
+
+  // Below this a figure scrolls in its box, in pixels.
+  function leastWidth(figure, spec) {
+    if (figure.className === "parallel_coordinates") return 110 * (spec.layout.xaxis?.tickvals || []).length;
+    if (figure.className !== "importances") return 0;
+    return 150 + 7 * Math.max(...spec.data.flatMap((trace) => (trace.y || []).map((name) => String(name).length)));
   }
 
   function draw(figure) {
     const spec = JSON.parse(figure.querySelector("script").textContent);
     const target = figure.querySelector(".drawing");
     const colours = palette();
-    if (figure.className === "parallel_coordinates") {
-      target.style.minWidth = `${110 * (spec.layout.xaxis?.tickvals || []).length}px`;
-    }
+    target.style.minWidth = `${leastWidth(figure, spec)}px`;
     dress(spec.layout, colours);
     for (const trace of spec.data) paint(trace, colours);
     fit(figure, spec, target.clientWidth);
