@@ -13,7 +13,7 @@ __all__ = ["far"]
 
 U0 = np.uint64(0)
 
-ROW_NS, SWEEP_NS, CELL_NS, POINT_NS = 4.0, 2.5, 0.25, 60.0
+ROW_NS, SWEEP_NS, CELL_NS, POINT_NS = 25.0, 3.0, 0.25, 60.0
 """What visiting a row, sweeping a voxel of a row, a minimum of a map and a look-up cost, roughly."""
 TILE = 5
 """Maps are made for columns of 32 x 32 points."""
@@ -88,7 +88,7 @@ def _maps(
     maps = np.empty((planes, y1 - y0, columns), dtype=np.float64)
     swept = np.empty((box[3] - box[2], columns), dtype=np.float64)
     for p in range(planes):
-        _plane(target[box[0] + p], box, x0, y0, y1, squares, swept, maps[p])
+        _plane(target, box[0] + p, box, x0, y0, squares, swept, maps, p)
     for k in chosen:
         x, y, z = int(wanted[k, 0]), int(wanted[k, 1]), int(wanted[k, 2])
         least = best[k]
@@ -104,29 +104,29 @@ def _maps(
 
 
 @kernel
-def _along_row(row: Words, x: int, squares: Floats, limit: float) -> int:
+def _along_row(target: Words, z: int, y: int, x: int, squares: Floats, limit: float) -> int:
     """Return the distance in voxels to the nearest bit if its square is below the limit; else a large one."""
     w, b = x >> 6, x & 63
     near = 1 << 20
-    word = row[w] >> np.uint64(b)
+    word = target[z, y, w] >> np.uint64(b)
     if word != U0:
         near = ctz(word)
     else:
         gap, k = 64 - b, w + 1
-        while k < len(row) and squares[gap] < limit:
-            if row[k] != U0:
-                near = gap + ctz(row[k])
+        while k < target.shape[2] and squares[0, gap] < limit:
+            if target[z, y, k] != U0:
+                near = gap + ctz(target[z, y, k])
                 break
             gap += 64
             k += 1
-    word = row[w] << np.uint64(63 - b)
+    word = target[z, y, w] << np.uint64(63 - b)
     if word != U0:
         near = min(near, clz(word))
     else:
         gap, k = b + 1, w - 1
-        while k >= 0 and gap < near and squares[gap] < limit:
-            if row[k] != U0:
-                near = min(near, gap + clz(row[k]))
+        while k >= 0 and gap < near and squares[0, gap] < limit:
+            if target[z, y, k] != U0:
+                near = min(near, gap + clz(target[z, y, k]))
                 break
             gap += 64
             k -= 1
@@ -156,60 +156,63 @@ def _rings(
                 if not (box[0] <= row_z < box[1] and box[2] <= row_y < box[3]):
                     continue
                 rows += 1
-                dx = _along_row(target[row_z, row_y], x, squares[0], best - beside + 1e-3 * best)
+                dx = _along_row(target, row_z, row_y, x, squares, best - beside + 1e-3 * best)
                 if dx < 1 << 20:
                     reached = (squares[0, dx] + squares[1, dy]) + squares[2, dz]
                     if reached < best:
                         best = reached
                         feature[1], feature[2] = row_y, row_z
-                        feature[0] = x + dx if is_set(target[row_z, row_y], x + dx) else x - dx
+                        feature[0] = x + dx if is_set(target, row_z, row_y, x + dx) else x - dx
     return best, rows
 
 
 @kernel
 def _plane(
-    plane: Words, box: Box, x0: int, low: int, high: int, squares: Floats, swept: Floats, out: Floats
+    target: Words, z: int, box: Box, x0: int, y0: int, squares: Floats, swept: Floats, maps: Floats, p: int
 ) -> None:
-    """Write the squared distance within one plane of the target for columns from x0, rows low..high."""
-    rows = len(swept)
-    some = False
+    """Write map p: the squared distance within plane z of the target, from column x0 and row y0."""
+    rows, columns = swept.shape
     filled = np.zeros(rows, dtype=np.bool_)
     for r in range(rows):
-        filled[r] = _sweep(plane[box[2] + r], x0, squares[0], swept[r])
-        some = some or filled[r]
-    for y in range(low, high):
-        out[y - low] = np.inf
-        if some:
-            _line(out[y - low], y, box, squares[1], swept, filled)
-
-
-@kernel
-def _line(line: Floats, y: int, box: Box, squares: Floats, swept: Floats, filled: NDArray[np.bool_]) -> None:
-    """Lower one row of a map to the least over the plane's rows, nearest first."""
-    rows, columns = swept.shape
-    for dy in range(max(0, box[2] - y, y - box[3] + 1), max(y - box[2], box[3] - 1 - y) + 1):
-        for side in range(2 if dy else 1):
-            r = (y + dy if side else y - dy) - box[2]
-            if 0 <= r < rows and filled[r]:
-                source = swept[r]
-                for x in range(columns):
-                    line[x] = min(line[x], source[x] + squares[dy])
-        if dy & 3 == 3:
-            worst = 0.0
-            for x in range(columns):
-                worst = max(worst, line[x])
-            if squares[dy + 1] >= worst:
+        filled[r] = _sweep(target, z, box[2] + r, x0, squares, swept, r)
+    maps[p] = np.inf
+    if not filled.any():
+        return
+    for line in range(maps.shape[1]):
+        y = y0 + line
+        for dy in range(max(0, box[2] - y, y - box[3] + 1), max(y - box[2], box[3] - 1 - y) + 1):
+            for side in range(2 if dy else 1):
+                r = (y + dy if side else y - dy) - box[2]
+                if 0 <= r < rows and filled[r]:
+                    for x in range(columns):
+                        maps[p, line, x] = min(maps[p, line, x], swept[r, x] + squares[1, dy])
+            if dy & 3 == 3 and squares[1, dy + 1] >= _largest(maps, p, line):
                 break
 
 
 @kernel
-def _sweep(row: Words, x0: int, squares: Floats, out: Floats) -> bool:
+def _largest(maps: Floats, p: int, line: int) -> float:
+    worst = 0.0
+    for x in range(maps.shape[2]):
+        worst = max(worst, maps[p, line, x])
+    return worst
+
+
+@kernel
+def _sweep(target: Words, z: int, y: int, x0: int, squares: Floats, swept: Floats, r: int) -> bool:
     """Write each column's squared distance to the row's nearest bit, from x0; False: the row is empty."""
-    some = False
-    for w in range(len(row)):
-        some = some or row[w] != U0
-    if not some:
+    some = U0
+    for w in range(target.shape[2]):
+        some |= target[z, y, w]
+    if some == U0:
         return False
-    for k in range(len(out)):
-        out[k] = squares[_along_row(row, x0 + k, squares, np.inf)]
+    columns = swept.shape[1]
+    gap = _along_row(target, z, y, x0, squares, np.inf) - 1
+    for x in range(columns):
+        gap = 0 if is_set(target, z, y, x0 + x) else gap + 1
+        swept[r, x] = gap
+    gap = _along_row(target, z, y, x0 + columns - 1, squares, np.inf) - 1
+    for x in range(columns - 1, -1, -1):
+        gap = 0 if is_set(target, z, y, x0 + x) else gap + 1
+        swept[r, x] = squares[0, min(gap, int(swept[r, x]))]
     return True

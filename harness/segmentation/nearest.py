@@ -95,7 +95,7 @@ def _meet(
         row_z, row_y = z + offsets[k, 2], y + offsets[k, 1]
         if row_z < other[0] or row_z >= other[1] or row_y < other[2] or row_y >= other[3]:
             continue
-        met = left & _moved(target[row_z, row_y], w, offsets[k, 0])
+        met = left & _moved(target, row_z, row_y, w, offsets[k, 0])
         left &= ~met
         while met != U0:
             x = ctz(met)
@@ -109,15 +109,16 @@ def _meet(
 
 
 @kernel
-def _moved(row: Words, w: int, dx: int) -> np.uint64:
+def _moved(mask: Words, z: int, y: int, w: int, dx: int) -> np.uint64:
     """Return word w of a row moved by dx bits to smaller x, -64 < dx < 64."""
+    word = mask[z, y, w]
     if dx == 0:
-        return np.uint64(row[w])
+        return np.uint64(word)
     if dx > 0:
-        after = row[w + 1] << np.uint64(64 - dx) if w + 1 < len(row) else U0
-        return np.uint64((row[w] >> np.uint64(dx)) | after)
-    before = row[w - 1] >> np.uint64(64 + dx) if w > 0 else U0
-    return np.uint64((row[w] << np.uint64(-dx)) | before)
+        after = mask[z, y, w + 1] << np.uint64(64 - dx) if w + 1 < mask.shape[2] else U0
+        return np.uint64((word >> np.uint64(dx)) | after)
+    before = mask[z, y, w - 1] >> np.uint64(64 + dx) if w > 0 else U0
+    return np.uint64((word << np.uint64(-dx)) | before)
 
 
 @kernel
@@ -134,20 +135,21 @@ def kept(
     squares, nearest = np.empty(last - first), np.empty((last - first, 3), dtype=np.int32)
     n = 0
     for k in range(first, last):
-        if is_set(own[wanted[k, 2], wanted[k, 1]], int(wanted[k, 0])):
+        if is_set(own, wanted[k, 2], wanted[k, 1], int(wanted[k, 0])):
             found[n], nearest[n] = wanted[k], feature[k]
-            holds = feature[k, 0] >= 0 and is_set(target[feature[k, 2], feature[k, 1]], int(feature[k, 0]))
+            x, y, z = feature[k]
+            holds = x >= 0 and is_set(target, z, y, int(x))
             squares[n] = best[k] if holds else np.inf
             n += 1
     return found[:n], squares[:n], nearest[:n]
 
 
 @kernel
-def is_set(row: Words, x: int) -> bool:
-    """Return whether bit x of a row is set."""
-    if x >= 64 * len(row):
+def is_set(mask: Words, z: int, y: int, x: int) -> bool:
+    """Return whether a mask holds a bit."""
+    if x >= 64 * mask.shape[2]:
         return False
-    return bool(((row[x >> 6] >> np.uint64(x & 63)) & U1) != U0)
+    return bool(((mask[z, y, x >> 6] >> np.uint64(x & 63)) & U1) != U0)
 
 
 @kernel
