@@ -122,7 +122,8 @@
   function leastWidth(figure, spec) {
     if (figure.className === "parallel_coordinates") return 110 * (spec.layout.xaxis?.tickvals || []).length;
     if (figure.className !== "importances") return 0;
-    return 150 + 7 * Math.max(...spec.data.flatMap((trace) => (trace.y || []).map((name) => String(name).length)));
+    const names = spec.data.flatMap((trace) => trace.y || []);
+    return 150 + 7 * Math.max(...names.map((name) => String(name).replace(/&#?\w+;/g, "&").length));
   }
 
   function draw(figure) {

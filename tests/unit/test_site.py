@@ -12,9 +12,10 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -29,21 +30,26 @@ from leaderboard.export import as_csv, as_json
 from leaderboard.figures import axis_for
 from leaderboard.pages import board_view
 from leaderboard.panels import PanelView, panel_views
+from leaderboard.plots import Plots, bundle, plots_of
+from leaderboard.search import search_view
 from leaderboard.site import build
 from leaderboard.standings import standings
 from leaderboard.terminal import render
-from leaderboard.text import clean, clean_block, decimals_for, duration, memory, number, span
+from leaderboard.text import clean, clean_block, decimals_for, duration, memory, number, signed, span
 from tests.leaderboard_fakes import (
     HOSTILE,
     card,
     cell,
     challenge_yaml,
+    figure,
     hostile,
     many,
     metric,
     mixed,
     record,
     references,
+    sweep,
+    tuned,
     with_test,
     write,
 )
@@ -75,9 +81,11 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def site_of(tmp_path: Path, records: list[RunRecord], name: str = "site") -> Path:
-    """Write the records and build their site."""
-    runs = write(tmp_path / f"runs-{name}", records)
+def site_of(
+    tmp_path: Path, records: list[RunRecord], name: str = "site", figures: Mapping[str, Any] | None = None
+) -> Path:
+    """Write the records, and figures by run id, and build their site."""
+    runs = write(tmp_path / f"runs-{name}", records, figures)
     return build(runs, tmp_path / name, {"kium": card()}).parent
 
 
@@ -456,6 +464,7 @@ def test_numbers_are_written_as_readers_expect() -> None:
         "–",
         "0.50",
     ]
+    assert [signed(v, 2) for v in (0.031, -0.031, 0.001, 0.0)] == ["+0.03", "−0.03", "0.00", "0.00"]
     assert span(-0.1, 0.2, 1) == "−0.1 to 0.2"
     assert span(0.1, None, 1) == ""
     assert [duration(s) for s in (0.4, 99, 100, 3600, 7200)] == ["0 s", "99 s", "2 min", "60 min", "2.0 h"]
@@ -676,3 +685,261 @@ def test_a_metric_that_does_not_exist_is_a_user_error() -> None:
         with pytest.raises(UserError, match="No metric"):
             catalog.metric(name)
     assert catalog.metric("auroc").higher_is_better
+
+
+# ------------------------------------------------------------------------------------ tuned entries
+def entry_text(site: Path, name: str) -> str:
+    """Return the HTML of an entry's page."""
+    (path,) = site.glob(f"kium/*/entries/{name}-*.html")
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_board_has_columns_of_searches_only_where_an_entry_was_tuned(tmp_path: Path) -> None:
+    """Trials, search time and signed optimism, in the ranking metric's digits; untuned rows are empty there."""
+    facts = dataclasses.replace(sweep(), seconds=7260.0, optimism=0.0312, nested=False)
+    page = board_page(site_of(tmp_path, [record("a"), tuned("b", facts, team="Tuners")], "tuned"))
+    assert "Trials tried Search time Optimism in − out" in page.text
+    assert re.search(
+        r"Tuners EfficientNet-B0, eight views as channels tuned .* 20 2\.0 h \+0\.03 ", page.text
+    )
+    plain = board_page(site_of(tmp_path, [record("a")], "plain")).text
+    assert not any(word in plain for word in ("Trials", "Optimism", "tuned"))
+
+
+def test_all_rows_of_a_board_have_as_many_cells_as_its_header(tmp_path: Path) -> None:
+    """With a tuned entry among untuned, unranked and reference rows no column is shifted."""
+    site = site_of(tmp_path, [*mixed(), tuned("t"), tuned("u", sweep(4, nested=True))])
+    (path,) = site.glob("kium/*/index.html")
+    table = path.read_text(encoding="utf-8").partition('id="board"')[2].partition("</table>")[0]
+    widths = []
+    for row in table.split("<tr")[1:]:
+        cells = re.findall(r"<t[hd](?=[ >])[^>]*", row)
+        widths.append(sum(int((re.findall(r'colspan="(\d+)"', cell) or ["1"])[0]) for cell in cells))
+    assert len(widths) == 17
+    assert set(widths) == {14}
+
+
+@pytest.mark.parametrize(("nested", "mark"), [(False, "[tuned] "), (True, "[tuned, nested] ")])
+def test_the_terminal_marks_a_tuned_entry(nested: bool, mark: str) -> None:
+    """The mark stands before the entry's name; untuned entries have none."""
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(render(standings([tuned("best", sweep(6, nested=nested)), record("other")], card())))
+    text = console.export_text()
+    assert f"{mark}best" in text
+    assert text.count("[tuned") == 1
+
+
+def test_the_export_says_what_a_search_cost() -> None:
+    """Mark, trials, seconds and optimism are in CSV and JSON at full precision."""
+    facts = sweep(6, nested=True)
+    standing = standings([tuned("a", facts), record("b", 0.5)], card())
+    tuned_row, plain = csv.DictReader(io.StringIO(as_csv(standing), newline=""))
+    assert [tuned_row[key] for key in ("tuned", "trials")] == ["nested", "18"]
+    assert float(tuned_row["search_seconds"]) == facts.seconds
+    assert float(tuned_row["optimism"]) == facts.optimism
+    assert [plain[key] for key in ("tuned", "trials", "search_seconds", "optimism")] == [""] * 4
+    assert json.loads(as_json(standing))["rows"][1]["optimism"] is None
+
+
+def test_the_entry_page_tells_the_search() -> None:
+    """Sampler, pruner, seed, space, cost, choice, optimism in words, and every trial with its reason."""
+    facts = sweep()
+    words = Page(entry_page(tuned("a", facts))).text
+    best = max((t for t in facts.trials if t.state == "complete"), key=lambda t: t.value or 0.0)
+    for text in ("TPE (tree-structured Parzen estimator)", "Wilcoxon signed-rank test", "model.lr",
+                 "loguniform(1e-5, 1e-2)", "Folds trained 168 of 200", "Best inside the search 0.655",
+                 "On the test set 0.62", "Optimism +0.03", "which had no part in it: the search looked better",
+                 f"{best.number} complete chosen 0.655 10", "worse than trial 2 on 3 folds (p = 0.03)",
+                 "failed – 1", "fold 0: loss is NaN"):  # fmt: skip
+        assert text in words
+    assert words.count(" chosen ") == 1
+    assert "Hyperparameter search" not in Page(entry_page(record("a"))).text
+
+
+def test_a_nested_search_has_a_choice_for_each_outer_fold() -> None:
+    """One row of hyperparameters an outer fold, one chosen trial in each, and the outer folds' score."""
+    facts = sweep(8, nested=True)
+    words = Page(entry_page(tuned("a", facts))).text
+    assert "Choice in each outer fold" in words
+    assert "On the outer folds 0.620" in words
+    assert words.count(" chosen ") == 3
+    for fold, best in enumerate(facts.best):
+        rate = best["model.lr"]
+        assert f"{fold} {rate:.4g} " in words
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"outer_score": None, "optimism": None}, "nothing says how much of that is luck"),
+        ({"optimism": -0.01}, "the search did not look better than it was"),
+        ({"inner_best": None, "optimism": None, "best": ()}, "No trial was complete"),
+        ({"trials": (), "best": (), "inner_best": None, "optimism": None}, "No trial was complete"),
+    ],
+)
+def test_the_optimism_is_said_in_a_sentence(changes: dict[str, Any], words: str) -> None:
+    """Without an outer score, without optimism, without a complete trial: each has its sentence."""
+    assert words in Page(entry_page(tuned("a", dataclasses.replace(sweep(), **changes)))).text
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_the_chosen_trial_is_the_best_in_the_metrics_direction(higher: bool) -> None:
+    """Of two trials with the chosen hyperparameters the better one is marked."""
+    facts = sweep(3)
+    twins = tuple(dataclasses.replace(t, parameters=facts.best[0]) for t in facts.trials)
+    ranking = dataclasses.replace(card().ranking, higher_is_better=higher)
+    view = search_view(dataclasses.replace(facts, trials=twins), ranking, {"cv": 3, "test": 2}, plots=Plots())
+    values = [trial.value or 0.0 for trial in twins]
+    wanted = values.index((max if higher else min)(values))
+    assert [row.number for row in view.trials if row.chosen] == [wanted]
+
+
+@pytest.mark.parametrize(
+    "text", ['<a href="javascript:x">y</a>', "<b>&lt;", "</script><script>z()", "a\u2028b"]
+)
+def test_no_text_of_a_figure_is_markup(tmp_path: Path, text: str) -> None:
+    """In labels, ticks, titles and hover texts `<` is a reference; no picture, no size, one line, no `</`."""
+    run = tuned("a", run_id="r1")
+    runs = write(tmp_path / "runs", [run], {"r1": {"history": figure(text)}})
+    (plot,) = plots_of(runs, run, "AUROC <i>").plots
+    assert not set("<>&\u2028\u2029") & set(plot.content)
+    drawn = json.loads(plot.content)
+    bar, scatter = drawn["data"]
+    shown = clean(text, 400).replace("<", "&lt;")
+    assert [bar["name"], bar["y"][0], drawn["layout"]["xaxis"]["title"]["text"]] == [shown] * 3
+    assert bar["hovertemplate"] == [f"{shown}: 1<extra></extra>", shown]
+    assert (scatter["name"], scatter["x"]) == ("AUROC &lt;i>", [1, None])
+    assert {"images", "title", "width"}.isdisjoint(drawn["layout"])
+
+
+def test_a_characters_reference_in_a_figure_is_not_escaped_again(tmp_path: Path) -> None:
+    """The harness writes an entrant's words as references, which Plotly shows as the words."""
+    run = tuned("a", run_id="r1")
+    runs = write(tmp_path / "runs", [run], {"r1": {"slices": figure("&lt;b&gt;&#37;")}})
+    assert json.loads(plots_of(runs, run, "AUROC").plots[0].content)["data"][0]["name"] == "&lt;b&gt;&#37;"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "[1]", '{"a": 1}', '{"a": {"data": 1, "layout": {}}}', '{"a": {"data": []}}', "[" * 100_000,
+     '{"a": {"data": [{"type": "scattergeo"}], "layout": {}}}', '{"a": {"data": [{}], "layout": {}}}'],
+)  # fmt: skip
+def test_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: Path, content: str) -> None:
+    """A broken or foreign figure file, maps too, costs the figures and nothing else."""
+    site = site_of(tmp_path, [tuned("a", run_id="r1")], "whole", {"r1": {}})
+    runs = tmp_path / "runs-whole"
+    (runs / "kium" / "r1" / "sweep_figures.json").write_text(content)
+    build(runs, site, {"kium": card()})
+    assert "sweep_figures.json cannot be read" in Page(entry_text(site, "a")).text
+    assert not (site / "static" / "plotly.min.js").exists()
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc", "a/b", ".hidden", ""])
+def test_a_run_id_leads_to_no_other_folder(tmp_path: Path, name: str) -> None:
+    """Figures are read from the run's own folder only."""
+    write(tmp_path / "runs", [tuned("a", run_id="r1")], {"r1": {"history": figure("x")}})
+    stray = dataclasses.replace(tuned("a"), run_id=name)
+    (tmp_path / "runs" / "a").mkdir()
+    (tmp_path / "runs" / "a" / "sweep_figures.json").write_text(json.dumps({"history": figure("x")}))
+    assert plots_of(tmp_path / "runs", stray, "AUROC").plots == ()
+
+
+def test_plotly_is_one_file_of_the_site_and_only_where_a_figure_needs_it(tmp_path: Path) -> None:
+    """The installed bundle is copied, byte for byte; pages without figures load none of it."""
+    found = bundle()
+    assert found is not None
+    figures = {"r1": {"history": figure("x"), "mine": figure("y")}}
+    runs = [record("plain"), tuned("bare", run_id="r0"), tuned("drawn", run_id="r1")]
+    site = site_of(tmp_path, runs, "a", figures)
+    assert (site / "static" / "plotly.min.js").read_bytes() == found.content
+    assert "plotly" not in entry_text(site, "plain") + entry_text(site, "bare")
+    drawn = entry_text(site, "drawn")
+    assert drawn.count("<figure") == drawn.count('<script type="application/json">') == 2
+    assert '<script src="../../../static/plotly.min.js" defer></script>' in drawn
+    assert all(f'<template id="{name}">' in drawn for name in found.styles)
+    assert contents(site) == contents(site_of(tmp_path, runs[::-1], "b", figures))
+    assert not (site_of(tmp_path, runs[:2], "c") / "static" / "plotly.min.js").exists()
+
+
+def test_renewing_another_challenge_keeps_plotly(tmp_path: Path) -> None:
+    """A figure of a challenge that is not renewed still has what draws it."""
+    cards = {"kium": card(), "other": card_of("other", challenge_yaml(), metric)}
+    runs = write(tmp_path / "runs", [tuned("a", run_id="r1")], {"r1": {"history": figure("x")}})
+    site = build(runs, tmp_path / "site", cards).parent
+    before = contents(site)
+    build(runs, site, cards, only="other")
+    assert contents(site) == before
+
+
+def test_without_plotly_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Plotly is not installed the trials are there, and a line in place of the figures."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    site = site_of(tmp_path, [tuned("a", run_id="r1")], "a", {"r1": {"history": figure("x")}})
+    words = Page(entry_text(site, "a")).text
+    assert "Plotly is not installed where these pages were built" in words
+    assert "fold 0: loss is NaN" in words
+
+
+def test_hostile_words_of_a_search_are_text(tmp_path: Path) -> None:
+    """Names, values and reasons of trials add no element to the page and no line to its scripts."""
+    rows = []
+    for i, text in enumerate(HOSTILE):
+        facts = sweep(4, names=(text, "b", "c"))
+        trial = dataclasses.replace(
+            facts.trials[0], parameters={text: text, "b": None, "c": [text]}, reason=text
+        )
+        changed = dataclasses.replace(
+            facts, sampler=text, pruner=text, trials=(trial, *facts.trials[1:]), space={text: text}
+        )
+        rows.append(tuned(f"good_{i}", changed, run_id=f"r{i}"))
+    site = site_of(tmp_path, rows, "a", {f"r{i}": {text: figure(text)} for i, text in enumerate(HOSTILE)})
+    known = {"table.js", "plotly.min.js", "figures.js"}
+    for path, page in pages(site):
+        scripts = [a for tag, a in page.elements if tag == "script"]
+        assert {str(a["src"]).rpartition("/")[2] for a in scripts if "src" in a} <= known, path
+        assert [a for a in scripts if "src" not in a] in ([], [{"type": "application/json"}]), path
+        assert not any(tag in ("img", "b", "iframe") for tag, _ in page.elements), path
+        assert not any(name.startswith("on") or name == "style" for _, a in page.elements for name in a), path
+
+
+# ---------------------------------------------------------------------------------- boards by option
+def with_options(run: RunRecord, **options: str) -> RunRecord:
+    """Return the record of data that these words of the challenge chose."""
+    fingerprint = "".join(f"{ord(c):x}" for c in "".join(options.values()))[:12].ljust(12, "0")
+    data = dataclasses.replace(run.data, options=options, fingerprint=fingerprint)
+    return dataclasses.replace(run, data=data)
+
+
+def test_a_board_is_named_by_its_options(tmp_path: Path) -> None:
+    """Title, heading, index, terminal, export and commands say which variant; a board without has no word."""
+    small = with_options(record("a"), variant="mnist28")
+    site = site_of(tmp_path, [small, with_options(record("b"), variant="kaggle"), record("c")])
+    titles = sorted(
+        re.findall("<title>(.*?)</title>", p.read_text())[0] for p in site.glob("kium/*/index.html")
+    )
+    assert [re.findall(r"variant=\w+", title) for title in titles] == [
+        [],
+        ["variant=kaggle"],
+        ["variant=mnist28"],
+    ]
+    index = Page((site / "index.html").read_text(encoding="utf-8")).text
+    assert "Real data, variant=mnist28" in index
+    (board,) = (p for p in site.glob("kium/*/index.html") if "mnist28" in p.read_text())
+    words = Page(board.read_text(encoding="utf-8")).text
+    assert "harness run challenge=kium variant=mnist28 submission=NAME" in words
+    assert "angiography variant=mnist28" in words
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(render(standings([small], card())))
+    assert "real data, variant=mnist28, board" in console.export_text()
+    assert json.loads(as_json(standings([small], card())))["options"] == {"variant": "mnist28"}
+
+
+def test_a_record_of_before_searches_and_options_loads(tmp_path: Path) -> None:
+    """Neither key in record.json: no search, no option, and the same page as with empty ones."""
+    runs = write(tmp_path / "runs", [record("a")])
+    before = contents(build(runs, tmp_path / "new", {"kium": card()}).parent)
+    (path,) = runs.glob("kium/*/record.json")
+    content = json.loads(path.read_text())
+    del content["sweep"], content["data"]["options"]
+    path.write_text(json.dumps(content))
+    assert contents(build(runs, tmp_path / "old", {"kium": card()}).parent) == before
