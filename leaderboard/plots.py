@@ -1,8 +1,9 @@
 """Optuna's figures of a search, as Plotly draws them: read as data, with nothing in them that a page obeys.
 
-Plotly reads a small HTML in every text (<b>, <a href>). The harness writes an entrant's words into these
-figures as character references; here every string is cleaned, and any `<` left in one becomes a reference
-too. Only known kinds of trace are kept, and nothing that names another file.
+Plotly reads a small HTML in every text (<b>, <a href>, <br>) and %{templates} in hover texts. The harness
+writes an entrant's words into the figures as character references, which Plotly reads last, as text; here
+every string is cleaned, and markup that is not Optuna's own becomes references too. Only known kinds of
+trace and parts of a layout are kept, and so nothing that names another file.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ __all__ = ["NO_PLOTLY", "Bundle", "Plot", "Plots", "bundle", "plots_of"]
 
 FILE, PLOTLY = "sweep_figures.json", "package_data/plotly.min.js"
 LONGEST = 400
-TAG = re.compile("<")
-OTHER_TAG = re.compile("<(?!br>|extra></extra>|/extra>)")
-BEST_OF = re.compile(r" \((\d+ best trials)\)$")
 TRACES = ("scatter", "bar")
-TAKEN_OUT = ("title", "template", "width", "height", "images", "updatemenus", "sliders", "plot_bgcolor")
+LAYOUT = re.compile(r"[xy]axis\d*|annotations|barmode|hovermode|legend|shapes|showlegend")
+KEY = re.compile(r"[a-z][A-Za-z0-9_]*")
+OWN_HOVER = re.compile(r"(<br>|<extra></extra>|%\{(?:x|y|marker\.color|customdata\[\d\])\})")
+BEST = re.compile(r"\((\d+) best trials\)$")
 STYLES = re.compile(rb'document\.getElementById\("([0-9a-f]{64})"\)')
 RENAMED = {"Best Value": "Best so far", "Step": "Fold", "Feasible Trial": "Trial"}
 OBJECTIVE = ("Objective Value", "Intermediate Value")
@@ -137,7 +138,7 @@ def _hover(value: Any) -> Any:  # noqa: ANN401  JSON is dynamic
     """Return a hover text, or a list of them, with the markup and the templates that Optuna gives it."""
     if isinstance(value, list):
         return [_hover(item) for item in value]
-    parts = OWN_HOVER.split(str(value)[: 4 * LONGEST])
+    parts = OWN_HOVER.split(str(value))
     return "".join(part if k % 2 else _text(part).replace("%", "&#37;") for k, part in enumerate(parts))
 
 
@@ -153,8 +154,9 @@ def _inert(value: Any, metric: str) -> Any:  # noqa: ANN401  JSON is dynamic
 
 
 def _text(text: str) -> str:
-    """Return a string without markup and hidden characters; white space around it stays."""
-    return clean_block(text, LONGEST).replace("<", "&lt;").replace(">", "&gt;")
+    """Return a string in one line, without markup and hidden characters; spaces around it stay."""
+    line = clean_block(text, LONGEST).replace("\n", " ")
+    return line.replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _embedded(content: str) -> str:

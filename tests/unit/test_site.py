@@ -805,11 +805,37 @@ def test_no_text_of_a_figure_is_markup(tmp_path: Path, text: str) -> None:
     assert not set("<>&\u2028\u2029") & set(plot.content)
     drawn = json.loads(plot.content)
     bar, scatter = drawn["data"]
-    shown = clean(text, 400).replace("<", "&lt;")
+    shown = clean(text, 400).replace("<", "&lt;").replace(">", "&gt;")
     assert [bar["name"], bar["y"][0], drawn["layout"]["xaxis"]["title"]["text"]] == [shown] * 3
     assert bar["hovertemplate"] == [f"{shown}: 1<extra></extra>", shown]
-    assert (scatter["name"], scatter["x"]) == ("AUROC &lt;i>", [1, None])
-    assert {"images", "title", "width"}.isdisjoint(drawn["layout"])
+    assert (scatter["name"], scatter["x"]) == ("AUROC &lt;i&gt;", [1, None])
+    assert set(drawn["layout"]) == {"xaxis", "yaxis", "annotations"}
+
+
+@pytest.mark.parametrize(
+    ("hover", "shown"),
+    [
+        ("Trial %{marker.color}<br>%{x}: %{y}<extra></extra>",) * 2,
+        ("%{customdata[0]}: %{customdata[1]}<extra></extra>",) * 2,
+        ("%{x}<b> %{meta.x}<extra>a</extra>", "%{x}&lt;b&gt; &#37;{meta.x}&lt;extra&gt;a&lt;/extra&gt;"),
+        ("50 % (<0.01)", "50 &#37; (&lt;0.01)"),
+    ],
+)
+def test_hover_texts_keep_optunas_own_markup_alone(tmp_path: Path, hover: str, shown: str) -> None:
+    """Line breaks and the templates of coordinates stay; every other tag and template is text."""
+    run = tuned("a", run_id="r1")
+    drawing = {"data": [{"type": "scatter", "hovertemplate": hover, "__proto__": 1, "x": [1]}], "layout": {}}
+    (plot,) = plots_of(write(tmp_path, [run], {"r1": {"slices": drawing}}), run, "AUROC").plots
+    assert json.loads(plot.content)["data"] == [{"type": "scatter", "hovertemplate": shown, "x": [1]}]
+
+
+def test_a_figure_of_the_best_trials_says_so(tmp_path: Path) -> None:
+    """The harness names in the title how many lines it kept; the caption repeats it."""
+    run = tuned("a", run_id="r1")
+    title = {"title": {"text": "Parallel Coordinate Plot (200 best trials)"}}
+    drawing = {"parallel_coordinates": {"data": [], "layout": title}}
+    (plot,) = plots_of(write(tmp_path, [run], {"r1": drawing}), run, "AUROC").plots
+    assert plot.caption.endswith("is a better one. The 200 best trials are shown.")
 
 
 def test_a_characters_reference_in_a_figure_is_not_escaped_again(tmp_path: Path) -> None:
