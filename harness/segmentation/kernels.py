@@ -1,52 +1,18 @@
-"""How the core is compiled: one decorator, a cache that works from any install, and bit counting."""
+"""How the core is compiled: one decorator, and the counting of bits."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.extending import intrinsic
 
-__all__ = ["CACHE", "clz", "ctz", "kernel", "popcount"]
+from harness.segmentation.core import CACHE
+
+__all__ = ["clz", "ctz", "kernel", "popcount"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-SOURCES = ("kernels.py", "packed.py", "components.py", "nearest.py", "distant.py")
-
-
-def cache_folder() -> Path | None:
-    """Return the folder of the compiled code, one for each state of the sources; None: none can be had.
-
-    numba looks at one file's age only, while a kernel also holds what it calls in others. NUMBA_CACHE_DIR
-    is obeyed; else the user's cache, for an install may be read-only; else a folder in the temporary one,
-    if it is ours alone, because what lies there is executed.
-    """
-    code = b"".join((Path(__file__).parent / name).read_bytes() for name in SOURCES)
-    leaf = f"{hashlib.sha256(code).hexdigest()[:16]}-numba{numba.__version__}"
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    roots = [os.path.join(home, "medal"), os.path.join(tempfile.gettempdir(), f"medal-{os.getuid()}")]
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        roots.insert(0, os.environ["NUMBA_CACHE_DIR"])
-    return next((folder for root in roots if (folder := _ours(Path(root), leaf)) is not None), None)
-
-
-def _ours(root: Path, leaf: str) -> Path | None:
-    try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = root / leaf
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError:
-        return None
-    mine = folder.stat().st_uid == os.getuid() and folder.stat().st_mode & 0o022 == 0
-    return folder if mine and os.access(folder, os.W_OK) else None
-
-
-CACHE = cache_folder()
 
 
 def kernel(function: Function) -> Function:
@@ -54,10 +20,14 @@ def kernel(function: Function) -> Function:
 
     Comparisons may assume that there is no NaN; sums keep their order.
     """
+    elsewhere = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = str(CACHE or "")  # type: ignore[attr-defined]
-    compiled = numba.njit(cache=CACHE is not None, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})(
-        function
-    )
+    try:
+        compiled = numba.njit(
+            cache=CACHE is not None, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"}
+        )(function)
+    finally:
+        numba.config.CACHE_DIR = elsewhere  # type: ignore[attr-defined]
     return cast(Function, compiled)
 
 
