@@ -22,6 +22,7 @@ from leaderboard.values import Value, decimals_of, value_of
 __all__ = ["EntryView", "entry_view", "shared_decimals"]
 
 MOST_SETTINGS = 400
+FEW = 5
 NO_VALUES: tuple[object, ...] = (None, "", [], {}, ())
 
 
@@ -99,6 +100,11 @@ class EntryView:
     command: str
     isolation: str
     isolation_words: str
+
+    @property
+    def few(self) -> int:
+        """How many metrics the table of folds shows at first."""
+        return min(FEW, len(self.fold_metrics))
 
 
 Decimals = Mapping[tuple[str, HalfName], int]

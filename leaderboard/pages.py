@@ -73,6 +73,8 @@ class RowView:
     folds: Value
     folds_sd: str
     breakers: tuple[Value, ...]
+    more: tuple[Value, ...]
+    """The other metrics, on the half that ranks."""
     tuned: Tuned | None
     """Of an entry whose hyperparameters a search chose."""
     n: Value
@@ -108,6 +110,8 @@ class BoardView:
     metric: str
     better: str
     breakers: tuple[str, ...]
+    more: tuple[str, ...]
+    """The other metrics, whose columns a reader may ask for."""
     marks: tuple[tuple[float, str], ...]
     lines: tuple[Line, ...]
     ranked: tuple[RowView, ...]
@@ -138,7 +142,7 @@ class BoardView:
 
     @property
     def columns(self) -> int:
-        """How many columns the ranking has."""
+        """How many columns the ranking has at first."""
         return 8 + 2 * self.has_other + len(self.breakers) + 3 * self.has_tuned
 
     @property
@@ -186,6 +190,11 @@ class _Columns:
     axis: Axis
     decimals: dict[tuple[str, HalfName], int]
     """Of each metric and half."""
+
+    @property
+    def more(self) -> tuple[MetricFacts, ...]:
+        """The metrics that neither rank nor break ties."""
+        return tuple(m for m in self.card.metrics[1:] if m.key not in self.card.tie_breakers)
 
 
 def _columns(standing: Standings) -> _Columns:
@@ -239,6 +248,9 @@ def _row(row: Row, columns: _Columns) -> RowView:
         breakers=tuple(
             value_of(main, other, columns.decimals[other, columns.half])
             for other in columns.card.tie_breakers
+        ),
+        more=tuple(
+            value_of(main, metric.key, columns.decimals[metric.key, columns.half]) for metric in columns.more
         ),
         tuned=tuned_of(record.sweep, {name: columns.decimals[key, name] for name in BOTH}),
         n=_n(main),
@@ -313,6 +325,7 @@ def board_view(standing: Standings) -> BoardView:
         metric=card.ranking.title,
         better="higher is better" if card.ranking.higher_is_better else "lower is better",
         breakers=tuple(card.metric(key).title for key in card.tie_breakers),
+        more=tuple(metric.title for metric in columns.more),
         marks=columns.axis.marks(6.0, 174.0),
         lines=_lines(standing, columns),
         ranked=tuple(_row(row, columns) for row in standing.ranked),
