@@ -205,9 +205,7 @@ def _affine(fields: np.void, shape: Sequence[int]) -> NDArray[np.float64]:
         affine[:3] = fields["srow"]
     elif fields["qform"] > 0:
         handed = -1.0 if pixdim[0] < 0 else 1.0
-        affine[:3, :3] = _rotation(*np.array(fields["quatern"], dtype=np.float64)) * (
-            np.abs(pixdim[1:4]) * [1.0, 1.0, handed]
-        )
+        affine[:3, :3] = _rotation(fields["quatern"]) * (np.abs(pixdim[1:4]) * [1.0, 1.0, handed])
         affine[:3, 3] = fields["qoffset"]
     else:
         sides = np.abs(pixdim[1:4]) * [-1.0, 1.0, 1.0]
@@ -216,8 +214,10 @@ def _affine(fields: np.void, shape: Sequence[int]) -> NDArray[np.float64]:
     return affine
 
 
-def _rotation(b: float, c: float, d: float) -> NDArray[np.float64]:
-    a = math.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
+def _rotation(quatern: NDArray[np.floating]) -> NDArray[np.float64]:
+    b, c, d = quatern.astype(np.float64).tolist()
+    left = 1.0 - (b * b + c * c + d * d)
+    a = math.sqrt(left) if left > 3 * np.finfo(quatern.dtype).eps else 0.0  # as nibabel: the rest is rounding
     return np.array(
         [
             [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.segmentation import plain
+from harness.segmentation import compiled, core, measure, plain
 from harness.segmentation.editions import EDITIONS, Edition
 from harness.segmentation.nifti import LabelMap, read_labels
+from tests.segmentation_fuzz import compare
 
 DATA = (
     Path(os.environ.get("HARNESS_REAL_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
     / "brats"
 )
-IMPLEMENTATIONS = {"plain": plain}
+IMPLEMENTATIONS = {"plain": plain, "compiled": compiled}
 GOLDEN = DATA / "golden_2023"
 OFFICIAL_2023 = {
     "Num_TP": "tp",
@@ -47,6 +48,7 @@ OFFICIAL_2026 = {
     "global_bin_volume_ref": "volume",
     "global_bin_volume_pred": "predicted_volume",
 }
+SLOW_WHEN_PLAIN = {"c00", "c01", "c02", "c04", "d_border", "t_float32"}
 CASES = (
     *(f"c{k:02d}" for k in range(6)),
     *("d_aniso_113", "d_border", "d_both_empty", "d_empty_gt", "d_empty_pred", "d_flip_affine", "d_gt_no_et"),
@@ -84,8 +86,16 @@ def different(official: dict[str, Any], ours: dict[str, float], names: dict[str,
     }
 
 
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("implementation", "case"),
+    [
+        *(("compiled", case) for case in CASES),
+        *(
+            pytest.param("plain", case, marks=[pytest.mark.slow] if case in SLOW_WHEN_PLAIN else [])
+            for case in CASES
+        ),
+    ],
+)
 def test_every_column_of_the_2023_script_is_equal_bit_for_bit(case: str, implementation: str) -> None:
     """The values are those of the official script; the spacing is the truth's, the affine no part of it."""
     truth, prediction = golden(case)
@@ -116,3 +126,108 @@ def test_the_real_pairs_of_the_2026_tool_are_equal_bit_for_bit(
     )
     wrong = {name: different(official[name.lower()], measured[name], OFFICIAL_2026) for name in measured}
     assert wrong == {"WT": {}, "TC": {}, "ET": {}}
+
+
+@pytest.mark.parametrize("start", range(0, 80, 10))
+def test_both_implementations_give_the_same_numbers(start: int) -> None:
+    """Blobs, shifted copies, noise, borders, single voxels, empty and full volumes, anisotropic voxels."""
+    assert [text for seed in range(start, start + 10) for text in compare(seed)] == []
+
+
+@pytest.mark.slow
+def test_both_implementations_give_the_same_numbers_on_a_thousand_pairs() -> None:
+    """As `tests/segmentation_fuzz.py --pairs 1000`."""
+    assert [text for seed in range(1000) for text in compare(seed)] == []
+
+
+def test_a_kernel_is_compiled_for_one_signature() -> None:
+    """Whatever the memory order, writeability or spacing of the input: no user waits for a second one."""
+    test_both_implementations_give_the_same_numbers(0)
+    volume = np.zeros((9, 8, 7), dtype=np.uint8)
+    volume[2:5, 2:5, 2:5] = 1
+    volume.flags.writeable = False
+    for name in (
+        "scan",
+        "bounds",
+        "points",
+        "near",
+        "far",
+        "kept",
+        "tally",
+        "runs",
+        "components",
+        "overlaps",
+    ):
+        compiled.measure(volume, volume, (1.0, 1.0, 1.0), EDITIONS["2023"])
+        assert len(getattr(compiled, name).signatures) == 1, name
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_the_empty_rules_are_those_of_the_edition(implementation: str) -> None:
+    """One empty: 0 and the penalty, in 2020 the image's diagonal; both empty: 1 and 0, or undefined in 2026."""
+    empty, full = np.zeros((240, 240, 155), dtype=np.uint8), np.zeros((240, 240, 155), dtype=np.uint8)
+    full[9, 9, 9] = 1
+    expected = {"2020": 373.12866, "2023": 374.0, "2026": 373.0}
+    for name, penalty in expected.items():
+        measured = IMPLEMENTATIONS[implementation].measure(empty, full, (1.0, 1.0, 1.0), EDITIONS[name])
+        assert measured["WT"]["dice"] == measured["WT"]["nsd"] == 0
+        assert measured["WT"]["hd95"] == pytest.approx(penalty, abs=1e-5)
+        nothing = (measured["ET"]["dice"], measured["ET"]["hd95"])
+        assert np.array_equal(nothing, (1, 0) if name != "2026" else (np.nan, np.nan), equal_nan=True)
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_overlap_metrics_are_those_of_one_confusion_table(implementation: str) -> None:
+    """TP 2, FP 1, FN 3 of 60 voxels; IoU = D / (2 - D)."""
+    truth, prediction = np.zeros((5, 4, 3), dtype=np.uint8), np.zeros((5, 4, 3), dtype=np.uint8)
+    truth[:, 0, 0], prediction[:2, 0, 0], prediction[4, 3, 2] = 4, 4, 4
+    found = IMPLEMENTATIONS[implementation].measure(truth, prediction, (1.0, 1.0, 2.0), EDITIONS["2020"])[
+        "ET"
+    ]
+    assert found["dice"] == 0.5
+    assert found["iou"] == 1 / 3 == found["dice"] / (2 - found["dice"])
+    assert (found["sensitivity"], found["precision"], found["accuracy"]) == (2 / 5, 2 / 3, 56 / 60)
+    assert (found["specificity"], found["volume"], found["predicted_volume"]) == (54 / 55, 10, 6)
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_a_label_of_another_edition_is_refused(implementation: str) -> None:
+    """3 is not a label of 2020, 4 not one of 2023: which one is ET is never guessed from the values."""
+    volume = np.zeros((3, 3, 3), dtype=np.uint8)
+    for name, label in (("2020", 3), ("2023", 4), ("2026", 200)):
+        volume[1, 1, 1] = label
+        with pytest.raises(ValueError, match=f"label {label} is not of edition {name}"):
+            IMPLEMENTATIONS[implementation].measure(volume * 0, volume, (1.0, 1.0, 1.0), EDITIONS[name])
+        with pytest.raises(ValueError, match="one shape"):
+            IMPLEMENTATIONS[implementation].measure(volume, volume[:2], (1.0, 1.0, 1.0), EDITIONS[name])
+
+
+def test_until_the_core_is_compiled_the_plain_implementation_answers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nobody waits for the compiler: it works in a process of its own, and the numbers are the same."""
+    started = []
+    monkeypatch.setattr(core, "CACHE", tmp_path)
+    monkeypatch.setattr(core, "make_in_background", lambda: started.append(1))
+    monkeypatch.setattr(compiled, "measure", lambda *_: pytest.fail("the core is not ready"))
+    volume = np.zeros((6, 6, 6), dtype=np.uint8)
+    volume[2, 2, 2] = 3
+    assert measure(volume, volume, (1.0, 1.0, 1.0), EDITIONS["2023"])["ET"]["dice"] == 1
+    assert started == [1]
+    (tmp_path / "ready").touch()
+    monkeypatch.setattr(compiled, "measure", lambda *_: "compiled")
+    assert measure(volume, volume, (1.0, 1.0, 1.0), EDITIONS["2023"]) == "compiled"
+
+
+def test_the_compiled_code_is_kept_where_only_this_user_may_write(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What lies there is executed: a folder that others may write to, or none, gives way to the next."""
+    shared_folder, home = tmp_path / "shared", tmp_path / "home"
+    shared_folder.mkdir()
+    shared_folder.chmod(0o777)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(shared_folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    assert core.cache_folder().parent == home / "medal"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "own"))
+    assert core.cache_folder().parent == tmp_path / "own"
