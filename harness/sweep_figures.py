@@ -26,7 +26,8 @@ MOST_LINES = 200
 """In figures with one line for each trial; more are slow to draw and hide one another."""
 MOST_TRIALS = 2000
 """In a forest that measures importances."""
-LABEL = 40
+LABEL, CHOICE = 30, 18
+"""Characters of a parameter's name, and of the value of a choice."""
 INERT = str.maketrans("&<>%", "\ue000\ue001\ue002\ue003")
 WRITTEN = {"\ue000": "&amp;", "\ue001": "&lt;", "\ue002": "&gt;", "\ue003": "&#37;"}
 
@@ -69,14 +70,14 @@ class _Word(str):
         return str(self)
 
 
-def _labels(texts: Iterable[str]) -> dict[str, str]:
-    """Return text -> label: short, visible, inert in Plotly, and no two alike."""
+def _labels(texts: Iterable[str], most: int) -> dict[str, str]:
+    """Return text -> label: of at most so many characters, visible, inert in Plotly, and no two alike."""
     found: dict[str, str] = {}
     taken = set[str]()
     for text in texts:
         if text not in found:
-            plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:LABEL])
-            short = plain if len(text) <= LABEL else plain[: LABEL - 1] + "…"
+            plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:most])
+            short = plain if len(text) <= most else plain[: most - 1] + "…"
             label, number = short, 1
             while label in taken:
                 number += 1
@@ -89,7 +90,7 @@ def _labels(texts: Iterable[str]) -> dict[str, str]:
 def _readable(study: optuna.Study) -> optuna.Study:
     """Return a copy in memory whose names and choices are labels, with the trials that have ended."""
     trials = study.get_trials(deepcopy=False)
-    names = _labels(sorted({name for trial in trials for name in trial.params}))
+    names = _labels(sorted({name for trial in trials for name in trial.params}), LABEL)
     return _copy(study, {t.number: _relabelled(t, names) for t in trials if t.state.is_finished()})
 
 
@@ -122,7 +123,7 @@ def _relabelled_space(space: BaseDistribution) -> tuple[BaseDistribution, Callab
 
     if not isinstance(space, CategoricalDistribution):
         return space, lambda value: value
-    labels = _labels(choice for choice in space.choices if isinstance(choice, str))
+    labels = _labels((choice for choice in space.choices if isinstance(choice, str)), CHOICE)
 
     def label(value: Any) -> Any:  # noqa: ANN401  any value of a choice
         return _Word(labels[value]) if isinstance(value, str) else value

@@ -142,7 +142,9 @@ def _sentence(sweep: SweepFacts, metric: MetricFacts, decimals: Mapping[HalfName
             "the choice, nothing says how much of that is luck."
         )
     outer = number(sweep.outer_score, decimals[half])
-    verdict = "looked better than it was" if sweep.optimism > 0 else "did not look better than it was"
+    by = number(sweep.optimism, decimals[half])
+    better = sweep.optimism > 0 and float(by) > 0
+    verdict = f"looked {by} better than it was" if better else "did not look better than it was"
     return (
         f"{best} {metric.title} {inner} inside the search, and the choice has {outer} on the {words}, "
         f"which had no part in it: the search {verdict}. The best of many trials is in part the luckiest, so "

@@ -102,6 +102,10 @@
   function fit(figure, spec, width) {
     const layout = spec.layout;
     layout.height = 300;
+    if (figure.className === "parallel_coordinates") {
+      layout.xaxis.ticklabeloverflow = "allow"; // half of the last name stands beyond the last axis
+      layout.margin.r = 66;
+    }
     if (figure.className === "folds") {
       layout.xaxis.dtick = 1;
       for (const trace of spec.data) Object.assign(trace, { opacity: 0.6, line: { width: 1.2 }, marker: { size: 4 } });
@@ -120,7 +124,7 @@
 
   // Below this a figure scrolls in its box, in pixels.
   function leastWidth(figure, spec) {
-    if (figure.className === "parallel_coordinates") return 110 * (spec.layout.xaxis?.tickvals || []).length;
+    if (figure.className === "parallel_coordinates") return 130 * (spec.layout.xaxis?.tickvals || []).length;
     if (figure.className !== "importances") return 0;
     const names = spec.data.flatMap((trace) => trace.y || []);
     return 150 + 7 * Math.max(...names.map((name) => String(name).replace(/&#?\w+;/g, "&").length));

@@ -748,7 +748,7 @@ def test_the_entry_page_tells_the_search() -> None:
     best = max((t for t in facts.trials if t.state == "complete"), key=lambda t: t.value or 0.0)
     for text in ("TPE (tree-structured Parzen estimator)", "Wilcoxon signed-rank test", "model.lr",
                  "loguniform(1e-5, 1e-2)", "Folds trained 168 of 200", "Best inside the search 0.655",
-                 "On the test set 0.62", "Optimism +0.03", "which had no part in it: the search looked better",
+                 "On the test set 0.62", "Optimism +0.03", "which had no part in it: the search looked 0.03 better than it was",
                  f"{best.number} complete chosen 0.655 10", "worse than trial 2 on 3 folds (p = 0.03)",
                  "failed – 1", "fold 0: loss is NaN"):  # fmt: skip
         assert text in words
