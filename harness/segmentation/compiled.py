@@ -183,13 +183,13 @@ def _search(frame: _Frame, mask: Words, surface: Words, box: Box, target: Words,
     n = count(surface, box)
     wanted = points(surface, box, mask, frame.classes, frame.weighted, n)
     squares, nearest = near(surface, box, target, other, *_offsets(frame.spacing), n)
-    far(wanted, target, other, frame.squares, squares, nearest)
+    far(wanted, target, other, frame.squares, np.array(frame.spacing), squares, nearest)
     return _Search(wanted, squares, nearest)
 
 
 def _again(frame: _Frame, known: _Search, surface: Words, box: Box, target: Words, other: Box) -> _Search:
     wanted, squares, nearest = kept(known.points, known.squares, known.nearest, surface, target, box)
-    far(wanted, target, other, frame.squares, squares, nearest)
+    far(wanted, target, other, frame.squares, np.array(frame.spacing), squares, nearest)
     return _Search(wanted, squares, nearest)
 
 

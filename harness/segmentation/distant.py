@@ -1,4 +1,7 @@
-"""Nearest points that are not near: rings of rows around a point, or distance maps of the target's planes."""
+"""Nearest points that are not near: among the target's bricks, or by distance maps of its planes.
+
+Bricks are quick for few points; maps cost the same however many points there are and however far.
+"""
 
 from __future__ import annotations
 
@@ -11,42 +14,45 @@ from harness.segmentation.packed import Box, Words
 
 __all__ = ["far"]
 
-U0 = np.uint64(0)
+Numbers = NDArray[np.int64]
+U0, U1 = np.uint64(0), np.uint64(1)
 
-ROW_NS, SWEEP_NS, CELL_NS, POINT_NS = 25.0, 3.0, 0.25, 60.0
-"""What visiting a row, sweeping a voxel of a row, a minimum of a map and a look-up cost, roughly."""
+BRICK_NS, SWEEP_NS, CELL_NS = 1.5, 3.0, 0.25
+"""What a brick, sweeping a voxel of a row and a minimum of a map cost, roughly."""
 TILE = 5
-"""Maps are made for columns of 32 x 32 points."""
+"""Points are taken together by columns of 32 x 32."""
+BRICK = 3
+"""Bricks are 8 x 8 x 8."""
 
 
 @kernel
-def far(wanted: Points, target: Words, box: Box, squares: Floats, best: Floats, feature: Points) -> None:
-    """Fill in the squared distances that are infinite; `squares` (3, m): of k voxels along x, y, z, mm2."""
+def far(
+    wanted: Points, target: Words, box: Box, squares: Floats, spacing: Floats, best: Floats, feature: Points
+) -> None:
+    """Fill in the squared distances that are infinite, mm2.
+
+    `squares` (3, m): those of k voxels along x, y, z. `feature` gets the nearest point if it was found
+    among bricks.
+    """
     open_ = np.flatnonzero(np.isinf(best))
     if len(open_) == 0:
         return
     order, ends = _tiles(wanted, open_)
-    allowed = _cost_of_maps(wanted, order, ends, box)
-    spent, done, last = 0, 0, -1
-    for k in open_:
-        if spent * ROW_NS > allowed:
-            break
-        start = np.inf
-        if last >= 0:
-            dx, dy = abs(wanted[k, 0] - feature[last, 0]), abs(wanted[k, 1] - feature[last, 1])
-            start = (squares[0, dx] + squares[1, dy]) + squares[2, abs(wanted[k, 2] - feature[last, 2])]
-            feature[k] = feature[last]
-        best[k], rows = _rings(wanted[k], target, box, squares, start, feature[k])
-        spent, done, last = spent + rows, done + 1, int(k)
-    begin = 0
+    points, starts, bounds = _bricks(target, box)
+    bricks, begin = bounds.shape[1], 0
     for end in ends:
-        if done < len(open_):
-            _maps(wanted, order[begin:end], target, box, squares, best)
+        chosen = order[begin:end]
+        x0, x1, y0, y1 = _span(wanted, chosen)
+        per_row = (x1 - x0) * (SWEEP_NS + (y1 - y0) * CELL_NS)
+        if len(chosen) * bricks * BRICK_NS < (box[1] - box[0]) * (box[3] - box[2]) * per_row:
+            _among(wanted, chosen, points, starts, bounds, squares, spacing, best, feature)
+        else:
+            _maps(wanted, chosen, target, box, squares, best)
         begin = end
 
 
 @kernel
-def _tiles(wanted: Points, open_: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _tiles(wanted: Points, open_: Numbers) -> tuple[Numbers, Numbers]:
     """Return the open points sorted by tile, and where each tile's points end."""
     side = 1 << 10
     tile = np.empty(len(open_), dtype=np.int64)
@@ -59,18 +65,7 @@ def _tiles(wanted: Points, open_: NDArray[np.int64]) -> tuple[NDArray[np.int64],
 
 
 @kernel
-def _cost_of_maps(wanted: Points, order: NDArray[np.int64], ends: NDArray[np.int64], box: Box) -> float:
-    """Return roughly what the distance maps would cost, ns."""
-    planes, rows, cost, begin = box[1] - box[0], box[3] - box[2], POINT_NS * len(order), 0
-    for end in ends:
-        x0, x1, y0, y1 = _span(wanted, order[begin:end])
-        cost += planes * (x1 - x0) * rows * (SWEEP_NS + (y1 - y0) * CELL_NS)
-        begin = end
-    return float(cost)
-
-
-@kernel
-def _span(wanted: Points, chosen: NDArray[np.int64]) -> tuple[int, int, int, int]:
+def _span(wanted: Points, chosen: Numbers) -> tuple[int, int, int, int]:
     x0, x1, y0, y1 = 1 << 20, 0, 1 << 20, 0
     for k in chosen:
         x, y = int(wanted[k, 0]), int(wanted[k, 1])
@@ -79,9 +74,100 @@ def _span(wanted: Points, chosen: NDArray[np.int64]) -> tuple[int, int, int, int
 
 
 @kernel
-def _maps(
-    wanted: Points, chosen: NDArray[np.int64], target: Words, box: Box, squares: Floats, best: Floats
+def _bricks(target: Words, box: Box) -> tuple[Points, Numbers, Floats]:
+    """Return the target's points by brick (n, 3), where each brick's begin, and its bounds (6, bricks)."""
+    deep, high = ((box[1] - 1) >> BRICK) + 1, ((box[3] - 1) >> BRICK) + 1
+    wide = (64 * target.shape[2]) >> BRICK
+    number = np.zeros(deep * high * wide, dtype=np.int64)
+    for z in range(box[0], box[1]):
+        for y in range(box[2], box[3]):
+            for w in range(target.shape[2]):
+                word = target[z, y, w]
+                while word != U0:
+                    number[((z >> BRICK) * high + (y >> BRICK)) * wide + ((64 * w + ctz(word)) >> BRICK)] += 1
+                    word &= word - U1
+    some = np.flatnonzero(number)
+    starts = np.zeros(len(some) + 1, dtype=np.int64)
+    starts[1:] = np.cumsum(number[some])
+    number[some] = np.arange(len(some))
+    points = np.empty((starts[-1], 3), dtype=np.int32)
+    bounds = np.empty((6, len(some)))
+    bounds[:3], bounds[3:] = np.inf, -np.inf
+    free = starts[:-1].copy()
+    for z in range(box[0], box[1]):
+        for y in range(box[2], box[3]):
+            for w in range(target.shape[2]):
+                word = target[z, y, w]
+                while word != U0:
+                    x = 64 * w + ctz(word)
+                    word &= word - U1
+                    b = number[((z >> BRICK) * high + (y >> BRICK)) * wide + (x >> BRICK)]
+                    _put(points, free, bounds, b, x, y, z)
+    return points, starts, bounds
+
+
+@kernel
+def _put(points: Points, free: Numbers, bounds: Floats, b: int, x: int, y: int, z: int) -> None:
+    """Append a point to its brick and widen the brick's bounds."""
+    at = free[b]
+    points[at, 0], points[at, 1], points[at, 2] = x, y, z
+    free[b] += 1
+    bounds[0, b], bounds[3, b] = min(bounds[0, b], x), max(bounds[3, b], x)
+    bounds[1, b], bounds[4, b] = min(bounds[1, b], y), max(bounds[4, b], y)
+    bounds[2, b], bounds[5, b] = min(bounds[2, b], z), max(bounds[5, b], z)
+
+
+@kernel
+def _among(
+    wanted: Points,
+    chosen: Numbers,
+    points: Points,
+    starts: Numbers,
+    bounds: Floats,
+    squares: Floats,
+    spacing: Floats,
+    best: Floats,
+    feature: Points,
 ) -> None:
+    """Find the nearest points among the bricks that are nearer than the last one's nearest point."""
+    least, nearest = np.empty(bounds.shape[1]), 0
+    for k in chosen:
+        x, y, z = int(wanted[k, 0]), int(wanted[k, 1]), int(wanted[k, 2])
+        _at_least(x, y, z, bounds, spacing, least)
+        found = _square(x, y, z, points, nearest, squares)
+        for b in range(len(least)):
+            if least[b] < found:
+                for i in range(starts[b], starts[b + 1]):
+                    square = _square(x, y, z, points, i, squares)
+                    if square < found:
+                        found, nearest = square, i
+        best[k] = found
+        feature[k, 0], feature[k, 1], feature[k, 2] = (
+            points[nearest, 0],
+            points[nearest, 1],
+            points[nearest, 2],
+        )
+
+
+@kernel
+def _square(x: int, y: int, z: int, points: Points, i: int, squares: Floats) -> float:
+    plane = squares[0, abs(points[i, 0] - x)] + squares[1, abs(points[i, 1] - y)]
+    return float(plane + squares[2, abs(points[i, 2] - z)])
+
+
+@kernel
+def _at_least(x: int, y: int, z: int, bounds: Floats, spacing: Floats, least: Floats) -> None:
+    """Write the squared distance to each brick's bounds, rounded as that of a point."""
+    sx, sy, sz = spacing
+    for b in range(len(least)):
+        dx = max(0.0, max(bounds[0, b] - x, x - bounds[3, b])) * sx
+        dy = max(0.0, max(bounds[1, b] - y, y - bounds[4, b])) * sy
+        dz = max(0.0, max(bounds[2, b] - z, z - bounds[5, b])) * sz
+        least[b] = (dx * dx + dy * dy) + dz * dz
+
+
+@kernel
+def _maps(wanted: Points, chosen: Numbers, target: Words, box: Box, squares: Floats, best: Floats) -> None:
     """Lower `best` of a tile's points by maps of the distance within each plane of the target."""
     x0, x1, y0, y1 = _span(wanted, chosen)
     planes, columns = box[1] - box[0], x1 - x0
@@ -131,39 +217,6 @@ def _along_row(target: Words, z: int, y: int, x: int, squares: Floats, limit: fl
             gap += 64
             k -= 1
     return near
-
-
-@kernel
-def _rings(
-    point: Points, target: Words, box: Box, squares: Floats, start: float, feature: Points
-) -> tuple[float, int]:
-    """Return the squared distance, none larger than `start`, and the rows visited; note the nearest point."""
-    x, y, z = int(point[0]), int(point[1]), int(point[2])
-    best, rows = start, 0
-    deepest = max(z - box[0], box[1] - 1 - z)
-    widest = max(y - box[2], box[3] - 1 - y)
-    for dz in range(max(0, box[0] - z, z - box[1] + 1), deepest + 1):
-        if squares[2, dz] >= best:
-            break
-        for dy in range(max(0, box[2] - y, y - box[3] + 1), widest + 1):
-            beside = squares[1, dy] + squares[2, dz]
-            if beside >= best:
-                break
-            for side in range(4):
-                row_z, row_y = z + dz if side & 1 else z - dz, y + dy if side & 2 else y - dy
-                if (side & 1 and dz == 0) or (side & 2 and dy == 0):
-                    continue
-                if not (box[0] <= row_z < box[1] and box[2] <= row_y < box[3]):
-                    continue
-                rows += 1
-                dx = _along_row(target, row_z, row_y, x, squares, best - beside + 1e-3 * best)
-                if dx < 1 << 20:
-                    reached = (squares[0, dx] + squares[1, dy]) + squares[2, dz]
-                    if reached < best:
-                        best = reached
-                        feature[1], feature[2] = row_y, row_z
-                        feature[0] = x + dx if is_set(target, row_z, row_y, x + dx) else x - dx
-    return best, rows
 
 
 @kernel
