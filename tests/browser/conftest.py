@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
@@ -85,12 +86,16 @@ def visit(browser: Browser) -> Iterator[Opener]:
         context.close()
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[RunRecord]], Path]:
-    """Build the site of some records and return its folder."""
+Builder = Callable[..., Path]
 
-    def built(records: list[RunRecord]) -> Path:
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    """Build the site of some records, with figures by run id, and return its folder."""
+
+    def built(records: list[RunRecord], figures: Mapping[str, Any] | None = None) -> Path:
         folder = tmp_path_factory.mktemp("site")
-        return build(write(folder / "runs", records), folder / "site", {"kium": card()}).parent
+        runs = write(folder / "runs", records, figures)
+        return build(runs, folder / "site", {"kium": card()}).parent
 
     return built

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from harness.records import RunRecord
-from tests.browser.conftest import Opener, Visit
+from tests.browser.conftest import Builder, Opener, Visit
 from tests.leaderboard_fakes import hostile, many, mixed, record, references
-
-Builder = Callable[[list[RunRecord]], Path]
 
 
 @pytest.fixture(scope="module")
