@@ -38,7 +38,7 @@ def measure(truth: Labels, prediction: Labels, spacing: Spacing, edition: Editio
     """
     check_pair(truth, prediction)
     masks, found = _packed(truth, prediction, edition)
-    scratch = np.zeros((4, *masks.shape[1:]), dtype=np.uint64)
+    scratch = np.zeros((6 if edition.dilation else 4, *masks.shape[1:]), dtype=np.uint64)
     squares = _squares(spacing, max(*masks.shape[1:3], 64 * masks.shape[3]))
     classes = _area_classes(spacing) if edition.surface == "corners" else (NO_CLASSES, np.zeros(1))
     frame = _Frame(edition, spacing, truth.shape, scratch, squares, *classes)
@@ -89,7 +89,7 @@ class _Frame:
     spacing: Spacing
     shape: tuple[int, ...]
     scratch: Words
-    """Four empty masks: two surfaces, a lesion and its match. Left empty by whoever uses them."""
+    """Empty masks: two surfaces, a lesion, its match, two for dilation. Left empty by whoever uses them."""
     squares: Floats
     """The squares of k voxels along x, y, z, mm2."""
     classes: NDArray[np.uint8]
@@ -299,7 +299,7 @@ def _parts(mask: Words, *, x_slowest: bool = False) -> _Parts:
 
 
 def _merged(frame: _Frame, truth: Words, prediction: Words, known: Sequence[_Search]) -> dict[str, float]:
-    zones = _parts(_dilated(frame, truth), x_slowest=True)
+    zones = _zones(frame, truth)
     found = _parts(prediction)
     box = bounds(truth)
     own, starts = runs(truth, box)
@@ -316,14 +316,17 @@ def _merged(frame: _Frame, truth: Words, prediction: Words, known: Sequence[_Sea
     return merged_scores(lesions, false, frame.edition.penalty_mm(frame.shape, frame.spacing))
 
 
-def _dilated(frame: _Frame, mask: Words) -> Words:
-    """Return the mask dilated as often as the edition says, in new memory."""
+def _zones(frame: _Frame, mask: Words) -> _Parts:
+    """Return the components of the mask dilated as the edition says, with their places in C order."""
     box = bounds(mask)
-    for _ in range(frame.edition.dilation if box[1] else 0):
-        out = np.zeros_like(mask)
+    for k in range(frame.edition.dilation if box[1] else 0):
+        out = frame.scratch[4 + k % 2]
         box = dilated(mask, out, box, frame.shape[0])
         mask = out
-    return mask
+    zones = _parts(mask, x_slowest=True)
+    for scratch in frame.scratch[4:] if box[1] else ():
+        _clear(scratch, box)
+    return zones
 
 
 def _touching(zones: _Parts, found: _Parts) -> dict[int, list[int]]:
