@@ -24,7 +24,7 @@ from rich.console import Console
 from harness import catalog
 from harness.errors import UserError
 from harness.records import Half, Interval, RunRecord
-from leaderboard.card import card_of
+from leaderboard.card import Card, card_of
 from leaderboard.entry import entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json
 from leaderboard.figures import axis_for
@@ -687,6 +687,52 @@ def test_a_metric_that_does_not_exist_is_a_user_error() -> None:
     assert catalog.metric("auroc").higher_is_better
 
 
+# ------------------------------------------------------------------------------------- many metrics
+def many_metrics() -> Card:
+    """Return the card with four more metrics, nine in all."""
+    content = challenge_yaml()
+    content["metrics"] += [
+        {"key": f"more_{k}", "metric": "auroc", "title": f"Subgroup {k}"} for k in range(4)
+    ]
+    return card(content=content)
+
+
+def widths_of(table: str) -> set[int]:
+    """Return how many columns the rows of a table's HTML have."""
+    widths = set()
+    for row in table.split("<tr")[1:]:
+        cells = re.findall(r"<t[hd](?=[ >])[^>]*", row)
+        widths.add(sum(int((re.findall(r'colspan="(\d+)"', cell) or ["1"])[0]) for cell in cells))
+    return widths
+
+
+def test_a_board_hides_the_metrics_that_neither_rank_nor_break_ties(tmp_path: Path) -> None:
+    """They stand last, behind one checkbox, in every row; a challenge without any has no checkbox."""
+    view = board_view(standings(mixed(), many_metrics()))
+    assert view.more == ("AUPRC (aneurysm)", "Brier score (aneurysm)", "Macro F1 (locations)",
+                         *(f"Subgroup {k}" for k in range(4)))  # fmt: skip
+    assert all(len(row.more) == 7 for row in (*view.ranked, *view.unranked))
+    assert view.ranked[0].more[0].text == "0.70"
+    site = build(write(tmp_path / "r", mixed()), tmp_path / "s", {"kium": many_metrics()}).parent
+    (path,) = site.glob("kium/*/index.html")
+    html = path.read_text(encoding="utf-8")
+    assert "(7 more columns)" in html
+    assert widths_of(html.partition('id="board"')[2].partition("</table>")[0]) == {18}
+    two = {**challenge_yaml(), "metrics": challenge_yaml()["metrics"][:2]}
+    few = build(write(tmp_path / "r2", mixed()), tmp_path / "s2", {"kium": card(content=two)}).parent
+    assert 'type="checkbox"' not in next(few.glob("kium/*/index.html")).read_text(encoding="utf-8")
+
+
+def test_the_folds_of_an_entry_show_five_metrics_at_first(tmp_path: Path) -> None:
+    """The others are behind a checkbox, in done and in failed folds alike."""
+    runs = write(tmp_path / "r", [record("a", failure=("memory", "used all"))])
+    site = build(runs, tmp_path / "s", {"kium": many_metrics()}).parent
+    table = entry_text(site, "a").partition('<h2 id="folds"')[2].partition("</table>")[0]
+    assert "(4 more columns)" in table
+    assert table.partition("</thead>")[0].count('class="num more"') == 4
+    assert widths_of(table) == {16}
+
+
 # ------------------------------------------------------------------------------------ tuned entries
 def entry_text(site: Path, name: str) -> str:
     """Return the HTML of an entry's page."""
@@ -711,12 +757,8 @@ def test_all_rows_of_a_board_have_as_many_cells_as_its_header(tmp_path: Path) ->
     site = site_of(tmp_path, [*mixed(), tuned("t"), tuned("u", sweep(4, nested=True))])
     (path,) = site.glob("kium/*/index.html")
     table = path.read_text(encoding="utf-8").partition('id="board"')[2].partition("</table>")[0]
-    widths = []
-    for row in table.split("<tr")[1:]:
-        cells = re.findall(r"<t[hd](?=[ >])[^>]*", row)
-        widths.append(sum(int((re.findall(r'colspan="(\d+)"', cell) or ["1"])[0]) for cell in cells))
-    assert len(widths) == 17
-    assert set(widths) == {14 + 3}
+    assert table.count("<tr") == 17
+    assert widths_of(table) == {14 + 3}
 
 
 @pytest.mark.parametrize(("nested", "mark"), [(False, "[tuned] "), (True, "[tuned, nested] ")])

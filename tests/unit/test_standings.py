@@ -408,3 +408,15 @@ def test_a_card_with_an_unknown_tie_breaker_is_refused() -> None:
 def test_half_scores_survive_json() -> None:
     """The fakes hold what a record may hold: no NaN token, no array."""
     json.dumps(dataclasses.asdict(half(0.6)), allow_nan=False)
+
+
+def test_a_board_takes_its_options_from_the_newest_record() -> None:
+    """As they are typed; a record of before options had names changes nothing, and none is no word."""
+    old = record("a", finished="2026-11-01")
+    new = dataclasses.replace(
+        record("b", finished="2026-12-01"),
+        data=dataclasses.replace(record("b").data, options={"variant": "mnist28", "view": "frontal"}),
+    )
+    (board,) = boards([new, old])
+    assert board.options == "variant=mnist28 view=frontal"
+    assert boards([old])[0].options == ""
