@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.errors import UserError
 from harness.segmentation import compiled, core, measure, plain
 from harness.segmentation.editions import EDITIONS, Edition
-from harness.segmentation.nifti import LabelMap, read_labels
+from harness.segmentation.nifti import LabelMap, read_geometry, read_labels, same_geometry
 from tests.segmentation_fuzz import compare
 
 DATA = (
@@ -231,3 +232,25 @@ def test_the_compiled_code_is_kept_where_only_this_user_may_write(
     assert core.cache_folder().parent == home / "medal"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "own"))
     assert core.cache_folder().parent == tmp_path / "own"
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction"),
+    [
+        ("golden_2023/d_flip_affine_gt", "golden_2023/d_flip_affine_pred"),
+        ("BraTS-GLI-00001-000/seg-BraTS23_1", "BraTS-GLI-00001-000/seg-BraTS23_1_mapped"),
+    ],
+)
+def test_the_same_shape_under_another_affine_is_refused(truth: str, prediction: str) -> None:
+    """The official script would score both as if the voxels lay on one grid; the values are in the golden test."""
+    needs_real_data()
+    grids = [read_geometry(DATA / f"{name}.nii.gz") for name in (truth, prediction)]
+    with pytest.raises(UserError, match=r"has the affine .* its truth "):
+        same_geometry(*grids)
+
+
+def test_the_anisotropic_pair_has_its_truths_spacing() -> None:
+    """1 x 1 x 3 mm in both headers: what the official script took from the prediction is the truth's too."""
+    truth, prediction = golden("d_aniso_113")
+    same_geometry(truth.geometry, prediction.geometry)
+    assert truth.geometry.spacing == (1.0, 1.0, 3.0)
