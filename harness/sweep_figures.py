@@ -24,8 +24,8 @@ Figure = dict[str, Any]
 
 MOST_LINES = 200
 """In figures with one line for each trial; more are slow to draw and hide one another."""
-MOST_TRIALS = 2000
-"""In a forest that measures importances."""
+MOST_TRIALS = 1000
+"""In the forest that measures importances, which takes 20 s for so many."""
 LABEL, CHOICE = 30, 18
 """Characters of a parameter's name, and of the value of a choice."""
 INERT = str.maketrans("&<>%", "\ue000\ue001\ue002\ue003")
@@ -52,7 +52,8 @@ def figures(study: optuna.Study) -> dict[str, Figure]:
         makers["folds"] = lambda: _lines(shown, draw.plot_intermediate_values)
     varied = _varied(complete)
     if len(varied) > 1 and len({trial.value for trial in complete}) > 1:
-        makers["importances"] = lambda: _importances(shown)
+        if sum(all(name in trial.params for trial in complete) for name in varied) > 1:
+            makers["importances"] = lambda: _importances(shown)
         makers["parallel_coordinates"] = lambda: _lines(shown, draw.plot_parallel_coordinate)
     if varied:
         makers["slices"] = lambda: _slices(shown, varied)
@@ -160,6 +161,15 @@ def _best(study: optuna.Study, most: int) -> tuple[optuna.Study, str]:
     return _copy(study, {trial.number: trial for trial in ordered[:most]}), f" ({most} best trials)"
 
 
+def _spread(study: optuna.Study, most: int) -> tuple[optuna.Study, str]:
+    """Return the study with `most` complete trials, evenly chosen: importances of the best alone differ."""
+    complete = [trial for trial in study.get_trials(deepcopy=False) if _scored(trial) is not None]
+    if len(complete) <= most:
+        return study, ""
+    kept = [complete[k * len(complete) // most] for k in range(most)]
+    return _copy(study, {trial.number: trial for trial in kept}), f" ({most} of {len(complete)} trials)"
+
+
 # ---------------------------------------------------------------------------------------- the figures
 def _lines(study: optuna.Study, draw: Callable[[optuna.Study], Any]) -> Any:  # noqa: ANN401  a Plotly figure
     """Draw a figure with one line for each trial; its title says if some are left out."""
@@ -171,7 +181,7 @@ def _lines(study: optuna.Study, draw: Callable[[optuna.Study], Any]) -> Any:  # 
 def _importances(study: optuna.Study) -> Any:  # noqa: ANN401  a Plotly figure
     import optuna
 
-    kept, words = _best(study, MOST_TRIALS)
+    kept, words = _spread(study, MOST_TRIALS)
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     figure = optuna.visualization.plot_param_importances(kept, evaluator=evaluator)
     return figure.update_layout(title_text=f"{figure.layout.title.text}{words}")

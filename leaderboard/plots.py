@@ -27,7 +27,7 @@ TRACES = ("scatter", "bar")
 LAYOUT = re.compile(r"[xy]axis\d*|annotations|barmode|hovermode|legend|shapes|showlegend")
 KEY = re.compile(r"[a-z][A-Za-z0-9_]*")
 OWN_HOVER = re.compile(r"(<br>|<extra></extra>|%\{(?:x|y|marker\.color|customdata\[\d\])\})")
-BEST = re.compile(r"\((\d+) best trials\)$")
+PART = re.compile(r"\((\d+ best|\d+ of \d+) trials\)$")
 STYLES = re.compile(rb'document\.getElementById\("([0-9a-f]{64})"\)')
 RENAMED = {"Best Value": "Best so far", "Step": "Fold", "Feasible Trial": "Trial"}
 OBJECTIVE = ("Objective Value", "Intermediate Value")
@@ -38,7 +38,7 @@ WORDS = {
     "folds": ("Fold by fold", "{metric} of each trial on each fold; a line that ends early was pruned."),
     "importances": (
         "Importance",
-        "Share of the variance of {metric} that each hyperparameter explains (fANOVA).",
+        "Share of the variance of {metric} explained by each hyperparameter that all trials have (fANOVA).",
     ),
     "slices": ("Slices", "{metric} against each hyperparameter; a stronger colour is a later trial."),
     "parallel_coordinates": (
@@ -115,8 +115,8 @@ def _plot(name: str, figure: Mapping[str, Any], metric: str) -> Plot:
 def _left_out(layout: Mapping[str, Any]) -> str:
     """Say so where a figure shows a part of the trials."""
     title = layout.get("title") or {}
-    found = BEST.search(str(title.get("text", "")))
-    return f"The {found[1]} best trials are shown." if found else ""
+    found = PART.search(str(title.get("text", "")))
+    return f"Drawn: {found[1]} trials." if found else ""
 
 
 def _trace(trace: Mapping[str, Any], metric: str) -> dict[str, Any]:

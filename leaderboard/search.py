@@ -82,7 +82,8 @@ def search_view(
     names = _names(sweep)
     trials = sorted(sweep.trials, key=lambda trial: (trial.outer or 0, trial.number))
     chosen = _chosen(sweep, trials, metric)
-    rows = tuple(_trial(trial, names, decimals["cv"], trial in chosen) for trial in trials[:MOST_TRIALS])
+    digits = min(decimals["cv"] + 1, metric.digits)  # one more than of entries: trials share their cases
+    rows = tuple(_trial(trial, names, digits, trial in chosen) for trial in trials[:MOST_TRIALS])
     words = "outer folds" if sweep.nested else "test set"
     return SearchView(
         nested=sweep.nested,

@@ -791,7 +791,7 @@ def test_the_entry_page_tells_the_search() -> None:
     for text in ("TPE (tree-structured Parzen estimator)", "Wilcoxon signed-rank test", "model.lr",
                  "loguniform(1e-5, 1e-2)", "Folds trained 168 of 200", "Best inside the search 0.655",
                  "On the test set 0.62", "Optimism +0.03", "which had no part in it: the search looked 0.03 better than it was",
-                 f"{best.number} complete chosen 0.655 10", "worse than trial 2 on 3 folds (p = 0.03)",
+                 f"{best.number} complete chosen {best.value:.4f} 10", "worse than trial 2 on 3 folds (p = 0.03)",
                  "failed – 1", "fold 0: loss is NaN"):  # fmt: skip
         assert text in words
     assert words.count(" chosen ") == 1
@@ -877,7 +877,7 @@ def test_a_figure_of_the_best_trials_says_so(tmp_path: Path) -> None:
     title = {"title": {"text": "Parallel Coordinate Plot (200 best trials)"}}
     drawing = {"parallel_coordinates": {"data": [], "layout": title}}
     (plot,) = plots_of(write(tmp_path, [run], {"r1": drawing}), run, "AUROC").plots
-    assert plot.caption.endswith("is a better one. The 200 best trials are shown.")
+    assert plot.caption.endswith("is a better one. Drawn: 200 best trials.")
 
 
 def test_a_characters_reference_in_a_figure_is_not_escaped_again(tmp_path: Path) -> None:

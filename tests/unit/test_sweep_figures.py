@@ -211,6 +211,27 @@ def test_a_long_search_draws_its_best_trials() -> None:
     assert {line["name"] for line in drawn["data"]} == {f"Trial{trial.number}" for trial in best}
 
 
+def test_importances_of_a_long_search_are_of_trials_from_all_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forest of a part of the trials, good and bad, which the title says."""
+    monkeypatch.setattr("harness.sweep_figures.MOST_TRIALS", 8)
+    title = figures(study(30))["importances"]["layout"]["title"]["text"]
+
+    assert title.endswith(" (8 of 18 trials)")
+
+
+def test_importances_need_two_parameters_that_all_trials_have() -> None:
+    """With a conditional one beside a single other there is nothing to compare."""
+    found = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+
+    def conditional(trial: optuna.Trial) -> float:
+        value = trial.suggest_float("lr", 0, 1)
+        return value + (trial.suggest_float("momentum", 0, 1) if value > 0.5 else 0)
+
+    found.optimize(conditional, n_trials=12)
+
+    assert set(figures(found)) == {"history", "parallel_coordinates", "slices"}
+
+
 def test_importing_the_module_loads_neither_optuna_nor_plotly() -> None:
     """Both are loaded by the call."""
     code = "import sys, harness.sweep_figures; print([m for m in ('optuna', 'plotly') if m in sys.modules])"
