@@ -6,12 +6,13 @@ works from a clone and from a wheel alike. There is no registry: a unit exists b
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import re
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -177,13 +178,25 @@ def _reachable(folder: Path, modules: Iterable[str]) -> list[Path]:
     while waiting:
         name = waiting.pop()
         path = folder / f"{name}.py"
-        if name in found or not path.is_file():
-            continue
-        found[name] = path
-        waiting += re.findall(
-            rf"(?:from|import)\s+(?:challenges\.{folder.name})?\.(\w+)", path.read_text(encoding="utf-8")
-        )
+        if name not in found and path.is_file():
+            found[name] = path
+            waiting += _imported(path.read_text(encoding="utf-8"), f"challenges.{folder.name}")
     return list(found.values())
+
+
+def _imported(code: str, package: str) -> Iterator[str]:
+    """Yield the names of a package's own modules that code may import, whatever the form."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            dotted = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = ".".join(filter(None, (package if node.level else "", node.module)))
+            dotted = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in dotted:
+            if name.startswith(f"{package}."):
+                yield name.removeprefix(f"{package}.").partition(".")[0]
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,8 @@ class SweepConfig(Frozen):
     """How many, failed and pruned ones included; a grid is searched whole by default."""
     sampler: Literal["tpe", "random", "grid", "cmaes"] = "tpe"
     pruner: Literal["wilcoxon", "none"] = "wilcoxon"
-    p: float = Field(default=0.1, gt=0, lt=1)
-    """A trial is pruned once it is worse than the best one at this p-value."""
+    p: float = Field(default=0.05, gt=0, lt=1)
+    """A trial is pruned once it looks worse than the best one at this p-value."""
     space: Mapping[str, str] = Field(default_factory=dict)
     """Hyperparameter -> distribution, over those of the submission's card; "none" takes one out."""
     storage: str | None = None
@@ -106,6 +106,11 @@ class SweepConfig(Frozen):
     def _is_whole(self) -> SweepConfig:
         if self.model_fields_set and not self.wanted:
             raise ValueError("a sweep needs the number of its trials. Type sweep.trials=40")
+        if "inner_folds" in self.model_fields_set and not self.nested:
+            raise ValueError("inner_folds belongs to a nested sweep. Type sweep.nested=true")
+        if self.sampler == "cmaes" and self.storage is not None:
+            # Its state in the study is a pickle, which whoever writes to the database could replace.
+            raise ValueError("the cmaes sampler keeps its state in a journal only. Leave sweep.storage out")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -147,16 +148,14 @@ def changed(plan: Plan, **fields: Any) -> Plan:  # noqa: ANN401  any fields of t
     new = replace(plan, **fields)
     identity = {**identity_of(new), "settings": new.settings}
     keys = tuple(
-        cell_key(
-            identity, f.index, seed_of(new.config.seed, f.index), f.train.tobytes() + f.heldout.tobytes()
-        )
-        for f in new.folds
+        cell_key(identity, fold.index, seed_of(new.config.seed, fold.index), _rows(fold))
+        for fold in new.folds
     )
     return with_keys(new, keys)
 
 
 def _rows(fold: Fold) -> bytes:
-    return fold.train.tobytes() + fold.heldout.tobytes()
+    return json.dumps([fold.train.tolist(), fold.heldout.tolist()]).encode()
 
 
 def with_keys(plan: Plan, keys: tuple[str, ...]) -> Plan:

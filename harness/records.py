@@ -116,7 +116,7 @@ class SweepTrial:
     """The ranking metric, pooled out-of-fold, of a complete trial; of the folds so far of a pruned one."""
     parameters: Mapping[str, Any]
     folds: int
-    """How many were trained."""
+    """How many it took, those that an earlier sweep had stored included."""
     seconds: float
     reason: str | None = None
     """Why it was pruned or failed."""

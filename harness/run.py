@@ -112,6 +112,8 @@ def is_done(plan: Plan, index: int) -> bool:
 def train_on(floor: Floor, plan: Plan, pending: Sequence[int]) -> dict[int, Outcome]:
     """Train these folds; return the failures with their logs."""
     failures: dict[int, Outcome] = {}
+    if not pending:
+        return failures
     tracker = tracker_of(plan)
     with open_progress(len(pending)) as progress:
         jobs = fold_jobs(plan, floor.store, pending)

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Search", "higher_is_better", "tuned"]
 
 
+FEWEST_FOLDS = 2
+"""Before a trial may be pruned: one fold's patients may be unlike the others."""
+
+
 @dataclass(slots=True)
 class Attempt:
     """A trial at work."""
@@ -123,7 +127,7 @@ class Search:
                 return
             self._count(attempt, cell)
             index += 1
-            if index < len(plan.folds) and self._is_worse(attempt):
+            if FEWEST_FOLDS <= index < len(plan.folds) and self._is_worse(attempt):
                 number = self._best[0] if self._best else 0
                 reason = f"after {index} folds worse than trial {number} (p < {plan.config.sweep.p})"
                 self._end(attempt, "pruned", reason)

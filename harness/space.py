@@ -10,15 +10,15 @@ A name is a hyperparameter of the submission, or a word such as trainer.max_epoc
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 from harness.config import value_of
 from harness.errors import UserError, did_you_mean
-from harness.plain_yaml import NotPlainError
 
 if TYPE_CHECKING:
     import optuna
@@ -36,8 +36,9 @@ GROUPS = ("model", "trainer", "loader")
 FORMS = (
     "loguniform(1e-5, 1e-2), uniform(0, 1), int(1, 9), logint(8, 256), choice(a, b), geometric(0.25, 0.5, 12)"
 )
-MOST_VALUES = 10_000
-MOST_CELLS = 100_000
+PLAIN = re.compile(r"[-+]?[\w.][\w.+-]*", re.ASCII)
+SMALLEST, LARGEST = 1e-30, 1e30
+MOST_PARAMETERS, MOST_VALUES, MOST_STEPS, MOST_CELLS = 64, 1000, 10**6, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ class Parameter:
             step = 1 if self.step is None else int(self.step)
             return int(trial.suggest_int(self.name, int(self.low), int(self.high), step=step, log=self.log))
         return float(trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log))
+
+    def between(self) -> Value:
+        """Return a number inside the range, a whole one only of a whole range."""
+        return int(self.low) if self.integer else self.low + (self.high - self.low) / math.pi
 
     def values(self) -> tuple[Value, ...]:
         """Return all values of a discrete parameter.
@@ -115,7 +120,7 @@ class Space:
 
     def example(self) -> dict[str, Value]:
         """Return some cell of the space, all parameters included, to see whether the words are known."""
-        return {p.name: p.choices[0] if p.choices else _number(p.low, p.integer) for p in self.parameters}
+        return {p.name: p.choices[0] if p.choices else p.between() for p in self.parameters}
 
     def _chosen(self, choose: Callable[[Parameter], Value]) -> dict[str, Value]:
         chosen: dict[str, Value] = {}
@@ -159,20 +164,33 @@ def parse_space(card: Mapping[str, Any], words: Mapping[str, str]) -> Space:
     Raises:
         UserError: for a distribution that cannot be read, or a condition on what is not searched.
     """
-    merged = {full_name(name): str(text) for name, text in {**_named(card), **_named(words)}.items()}
+    merged = {**_named(card), **_named(words)}
     found = {name: _parameter(name, text) for name, text in merged.items() if text.strip() != "none"}
     if not found:
         raise UserError(f"There is nothing to search. Type sweep.space.NAME='...', such as {FORMS}.")
+    if len(found) > MOST_PARAMETERS:
+        raise UserError(f"The space has {len(found)} parameters; at most {MOST_PARAMETERS} can be searched.")
     return Space(tuple(_in_order(found)))
 
 
-def _named(specs: Mapping[str, Any]) -> dict[str, Any]:
-    return {full_name(name): text for name, text in specs.items()}
+def _named(specs: Mapping[str, Any]) -> dict[str, str]:
+    named = [(full_name(name), str(text)) for name, text in specs.items()]
+    for (name, _), (other, _) in pairwise(sorted(named)):
+        if name == other:
+            raise UserError(f"sweep.space.{name} is given twice, with and without 'model.'. Keep one.")
+    return dict(named)
 
 
 def full_name(name: str) -> str:
-    """Return "model.lr" for "lr"; words with their group stay as they are."""
-    return name if name.partition(".")[0] in GROUPS and "." in name else f"model.{name}"
+    """Return "model.lr" for "lr"; words with their group stay as they are.
+
+    Raises:
+        UserError: for a group that cannot be searched.
+    """
+    group, dot, _ = name.partition(".")
+    if dot and group not in GROUPS:
+        raise UserError(f"sweep.space.{name} cannot be searched. Known groups: {', '.join(GROUPS)}.")
+    return name if dot else f"model.{name}"
 
 
 def _bad(name: str, text: str, why: str) -> UserError:
@@ -192,8 +210,10 @@ def _parameter(name: str, text: str) -> Parameter:
         values = match["values"] if match["values"] is not None else match["value"]
         condition = Condition(full_name(match["parent"]), _values(name, text, values))
     if kind == "choice":
-        if len({repr(value) for value in arguments}) < len(arguments):
+        if len(set(arguments)) < len(arguments):  # 1, 1.0 and true are one value to Optuna
             raise _bad(name, text, "its values must differ")
+        if len(arguments) > MOST_VALUES:
+            raise _bad(name, text, f"it has more than {MOST_VALUES} values")
         return Parameter(name, text, choices=arguments, condition=condition)
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in arguments):
         raise _bad(name, text, "its limits must be numbers")
@@ -205,21 +225,24 @@ def _parameter(name: str, text: str) -> Parameter:
 
 def _values(name: str, text: str, listed: str) -> tuple[Value, ...]:
     parts = [part.strip() for part in listed.split(",")]
-    if "" in parts:
-        raise _bad(name, text, "write values with commas between them")
-    try:
-        found = [value_of(part) for part in parts]
-    except NotPlainError as error:
-        raise _bad(name, text, str(error)) from None
-    if any(not isinstance(value, str | int | float | bool | None) for value in found):
-        raise _bad(name, text, "its values must be words or numbers")
+    if not all(PLAIN.fullmatch(part) for part in parts):
+        raise _bad(name, text, "write numbers, true, false or plain words, with commas between them")
+    found = [value_of(part) for part in parts]
+    if any(not isinstance(value, str | int | float | bool) for value in found):
+        raise _bad(name, text, "its values must be numbers, true, false or words")
+    numbers = [value for value in found if isinstance(value, int | float)]
+    if any(value != 0 and not SMALLEST <= abs(value) <= LARGEST for value in numbers):
+        raise _bad(name, text, f"its numbers must lie between {SMALLEST:g} and {LARGEST:g} in size")
     return tuple(found)
 
 
 def _geometric(name: str, text: str, numbers: Sequence[float]) -> tuple[Value, ...]:
     if len(numbers) != 3 or numbers[2] != int(numbers[2]) or not 1 <= numbers[2] <= MOST_VALUES:
-        raise _bad(name, text, "write geometric(first, ratio, how_many)")
+        raise _bad(name, text, f"write geometric(first, ratio, how_many), of at most {MOST_VALUES} values")
     first, ratio, count = numbers
+    last = math.log(abs(first)) + (count - 1) * math.log(abs(ratio)) if first and ratio else math.inf
+    if not math.log(SMALLEST) <= last <= math.log(LARGEST):
+        raise _bad(name, text, f"its values must lie between {SMALLEST:g} and {LARGEST:g} in size")
     values = tuple(first * ratio**k for k in range(int(count)))
     if len(set(values)) < len(values):
         raise _bad(name, text, "its values must differ")
@@ -236,8 +259,10 @@ def _range(
     step = rest[0] if rest else None
     if integer and any(value != int(value) for value in numbers):
         raise _bad(name, text, "its limits must be whole numbers")
-    if not low < high or (log and low <= 0) or (step is not None and step <= 0):
+    if not low < high or (log and low <= 0) or (step is not None and not 0 < step <= high - low):
         raise _bad(name, text, "low must lie below high, and a step and a logarithm's low above 0")
+    if step is not None and (high - low) / step > MOST_STEPS:
+        raise _bad(name, text, f"it has more than {MOST_STEPS} steps")
     return Parameter(name, text, low=low, high=high, step=step, log=log, integer=integer, condition=condition)
 
 
@@ -251,7 +276,19 @@ def _in_order(found: Mapping[str, Parameter]) -> Iterator[Parameter]:
             _refuse_condition(next(iter(waiting.values())), found)
         for name in ready:
             placed.add(name)
+            _refuse_impossible(waiting[name], found)
             yield waiting.pop(name)
+
+
+def _refuse_impossible(parameter: Parameter, found: Mapping[str, Parameter]) -> None:
+    """Refuse a condition on values that the other parameter never has."""
+    condition = parameter.condition
+    known = found[condition.parent].choices if condition else ()
+    for value in condition.values if condition and known else ():
+        if value not in known:
+            raise _bad(
+                parameter.name, parameter.text, f"{condition.parent if condition else ''} is never {value}"
+            )
 
 
 def _refuse_condition(parameter: Parameter, found: Mapping[str, Parameter]) -> None:
@@ -262,7 +299,3 @@ def _refuse_condition(parameter: Parameter, found: Mapping[str, Parameter]) -> N
         f"sweep.space.{parameter.name} depends on {parent!r}, which is not searched. "
         f"{did_you_mean(parent, [name for name in found if name != parameter.name])}"
     )
-
-
-def _number(value: float, integer: bool) -> Value:
-    return int(value) if integer else value

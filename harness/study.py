@@ -12,6 +12,7 @@ import platform
 import random
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ __all__ = [
     "is_worse",
     "open_study",
     "report",
+    "running_elsewhere",
     "tell",
 ]
 
@@ -99,22 +101,28 @@ def open_study(url: str | None, folder: Path, name: str, *, maximize: bool) -> o
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(
-        storage=_storage(url, folder),
-        study_name=name,
-        direction="maximize" if maximize else "minimize",
-        pruner=optuna.pruners.NopPruner(),
-        load_if_exists=True,
-    )
+    try:
+        return optuna.create_study(
+            storage=_storage(url, folder),
+            study_name=name,
+            direction="maximize" if maximize else "minimize",
+            pruner=optuna.pruners.NopPruner(),
+            load_if_exists=True,
+        )
+    except ValueError as error:  # a line that is no JSON, or no log of Optuna's
+        raise UserError(
+            f"{folder / 'journal.log'} is damaged ({error}). Move it away: stored folds are used again."
+        ) from None
 
 
 def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
+    """Return a sampler; that of CMA-ES learns from pruned trials too, or pruning would starve it."""
     from optuna import samplers
 
     if name == "tpe":
         return samplers.TPESampler(seed=seed)
     if name == "cmaes":
-        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False, consider_pruned_trials=True)
     return samplers.RandomSampler(seed=seed)
 
 
@@ -139,31 +147,49 @@ def enqueue_grid(study: optuna.Study, space: Space, seed: int, most: int | None)
     cells = space.grid()
     random.Random(seed).shuffle(cells)  # noqa: S311  an order, no secret
     for cell in cells[len(study.get_trials(deepcopy=False)) : most]:
-        study.enqueue_trial(cell)
+        study.enqueue_trial(cell, skip_if_exists=True)  # another machine may queue them too
     return len(cells[:most])
 
 
 def ask(study: optuna.Study, config: SweepConfig, seed: int) -> optuna.Trial:
     """Return the next trial; what it suggests depends on the seed and on the trials before it only."""
-    study.sampler = _sampler(config.sampler, seed_of(seed, begun(study)))
+    trial = study.ask()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's notes on experimental samplers are for its developers
-        trial = study.ask()
+        study.sampler = _sampler(config.sampler, seed_of(seed, trial.number))
     trial.set_user_attr(OWNER, _owner())
     return trial
 
 
-def _owner() -> list[str | int]:
-    return [platform.node(), os.getpid()]
+def _owner() -> list[str]:
+    return [platform.node(), *_process(os.getpid())]
+
+
+def _process(pid: int) -> tuple[str, str]:
+    """Return what names a process: its number, and when it began, as numbers are used again."""
+    with suppress(OSError, IndexError), open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return str(pid), file.read().rpartition(")")[2].split()[19]
+    return str(pid), ""
+
+
+def running_elsewhere(study: optuna.Study) -> list[int]:
+    """Return the numbers of the trials that other processes are at work on."""
+    from optuna.trial import TrialState
+
+    return [trial.number for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
 
 
 def adopted(study: optuna.Study, config: SweepConfig, seed: int) -> list[optuna.Trial]:
-    """Return the trials that a process of this machine began and did not live to finish."""
+    """Return the trials that another process began and did not live to finish.
+
+    A journal has one process at a time, so that all are its predecessors'. Of a database's, those
+    are whose process ran on this machine and is gone.
+    """
     import optuna
 
     found = []
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-        if _is_abandoned(trial.user_attrs.get(OWNER)):
+        if config.storage is None or _is_abandoned(trial.user_attrs.get(OWNER)):
             study.sampler = _sampler(config.sampler, seed_of(seed, trial.number))
             taken = optuna.Trial(study, trial._trial_id)
             taken.set_user_attr(OWNER, _owner())
@@ -172,19 +198,19 @@ def adopted(study: optuna.Study, config: SweepConfig, seed: int) -> list[optuna.
 
 
 def _is_abandoned(owner: object) -> bool:
-    """Say whether the process that began a trial is gone; one killed before it signed is."""
-    if not (isinstance(owner, list) and len(owner) == 2):
-        return True
-    host, pid = owner
-    if host != platform.node():
+    """Say whether the process that began a trial is gone; of one killed before it signed, nobody knows."""
+    if not (isinstance(owner, list) and len(owner) == 3 and owner[0] == platform.node()):
+        return False
+    number = owner[1]
+    if not (isinstance(number, str) and number.isdigit()):
         return False
     try:
-        os.kill(int(pid), 0)
+        os.kill(int(number), 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         return False
-    return int(pid) == os.getpid()
+    return list(_process(int(number))) != owner[1:]
 
 
 def report(trial: optuna.Trial, value: float, fold: int) -> None:
@@ -219,7 +245,9 @@ def is_worse(scores: Mapping[int, float], best: Mapping[int, float], p: float) -
     """Say whether a trial is worse than the best one by the paired scores that both have, at level p.
 
     Higher is better. The test is Optuna's WilcoxonPruner (one-sided signed-rank test on the
-    differences), which also keeps a trial whose mean is not below the best one's.
+    differences), which also keeps a trial whose mean is not below the best one's. It is asked after
+    every fold, and takes cases that one model ranked together for independent ones: a rule to spend
+    folds by, not a test to report. Of trials that are as good as the best, about half are pruned too.
     """
     import optuna
 

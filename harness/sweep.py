@@ -7,6 +7,7 @@ instead, so that no held-out case has had a part in the choice of the model that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.cells import key_of
@@ -25,12 +26,11 @@ from harness.run import (
     is_done,
     open_floor,
     stored,
-    train,
     train_on,
 )
 from harness.search import Search, higher_is_better, tuned
 from harness.space import Space, parse_space
-from harness.study import begun, best_trial, ended, enqueue_grid, open_study
+from harness.study import begun, best_trial, ended, enqueue_grid, open_study, running_elsewhere
 from harness.sweep_record import Searched
 
 if TYPE_CHECKING:
@@ -80,9 +80,10 @@ def refuse_contradictions(plan: Plan, space: Space) -> None:
 
 def sweep_key(plan: Plan, space: Space) -> str:
     """Return what identifies a search; the number of trials does not, so that more may be added."""
-    asked = plan.config.sweep
+    asked, first = plan.config.sweep, plan.challenge.card.metrics[0]
     words = [asked.sampler, asked.pruner, asked.p, asked.nested, asked.inner_folds if asked.nested else None]
-    return key_of(["sweep", plan.keys, plan.config.seed, space.texts(), words])
+    goal = [first.key, first.metric, higher_is_better(plan), plan.challenge.scoring_digest]
+    return key_of(["sweep", plan.keys, asdict(plan.limits), plan.config.seed, space.texts(), words, goal])
 
 
 def overrides_of(config: RunConfig) -> list[str]:
@@ -97,15 +98,17 @@ def flat(plan: Plan, space: Space, key: str) -> RunRecord:
     """Search on the challenge's own folds, and enter the best trial, whose folds are stored."""
     with open_floor(plan) as floor:
         study = search(floor, plan, space, key)
-    best = best_trial(study)
+        best = best_trial(study)
+        final = tuned(plan, best.params) if best is not None else plan
+        # Stored already, unless the best trial ran on another machine.
+        missing = [fold.index for fold in plan.folds if best is not None and not is_done(final, fold.index)]
+        failures = train_on(floor, final, missing)
     searched = Searched(space, (study,), (dict(best.params) if best else {},))
     if best is None:
         return write_record(plan, {}, no_success(study, range(len(plan.folds))), searched)
-    final = tuned(plan, best.params)
     finished = already_done(final)
     if finished is not None:
         return finished
-    failures = train(final)
     return write_record(final, stored(final), failures, searched)
 
 
@@ -131,7 +134,8 @@ def nested(plan: Plan, space: Space, key: str) -> RunRecord:
         return finished
     bests = [best_trial(study) for study in studies]
     searched = Searched(space, tuple(studies), tuple(dict(best.params) if best else {} for best in bests))
-    return write_record(final, stored(final), failures, searched)
+    cells = {index: cell for index, cell in stored(final).items() if index not in failures}
+    return write_record(final, cells, failures, searched)
 
 
 def inner_folds(plan: Plan, fold: Fold) -> tuple[Fold, ...]:
@@ -154,10 +158,18 @@ def search(floor: Floor, plan: Plan, space: Space, key: str) -> optuna.Study:
     if asked.sampler == "grid":
         trials = enqueue_grid(study, space, plan.config.seed, asked.trials)
     done = begun(study)
+    if done > trials:
+        raise UserError(f"{done} trials of this sweep were begun before. Type sweep.trials={done} or more.")
     if done:
         say(f"The sweep goes on: {done} of {trials} trials were begun.")
     with open_progress(trials, "trial", ended(study)) as progress:
         Search(plan, space, study, trials, floor, progress).run()
+    elsewhere = running_elsewhere(study)
+    if elsewhere:
+        raise UserError(
+            f"Trials {', '.join(map(str, elsewhere))} are at work elsewhere, or lost with their machine. "
+            "Type the same again when they have ended, or with another sweep.storage if they never will."
+        )
     return study
 
 

@@ -102,7 +102,8 @@ def _of_value(found: ErrorDetails, where: str) -> str:
     message = found["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if found["type"] == "value_error":  # ours, on the record as a whole
-        return f"{where}: {message}." if where else f"{message[0].upper()}{message[1:]}."
+        place = where.rstrip(".")
+        return f"{place}: {message}." if place else f"{message[0].upper()}{message[1:]}."
     return f"{where}: {message}, but got {shown(found['input'])}."
 
 

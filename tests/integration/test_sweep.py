@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -38,7 +39,7 @@ def trials(record: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 def test_a_sweep_prunes_and_enters_its_best_trial(toy: Workplace) -> None:
     """The facts add up, the best trial's folds are the entry's, and the same command does nothing more."""
-    printed = toy.harness(*SWEEP)
+    toy.harness(*SWEEP)
     (record,) = tuned(toy)
     facts = record["sweep"]
     complete = [trial for trial in facts["trials"] if trial["state"] == "complete"]
@@ -58,7 +59,6 @@ def test_a_sweep_prunes_and_enters_its_best_trial(toy: Workplace) -> None:
     assert record["entry"]["settings"]["hyperparameters"]["noise"] == best["parameters"]["model.noise"]
     assert record["entry"]["overrides"] == ["sweep.trials=10"]
     assert (toy.root / "runs/toy" / record["run_id"] / "sweep_figures.json").is_file()
-    assert "5 of 5 folds are already done." in printed
     assert "Already done" in toy.harness(*SWEEP)
     assert len(tuned(toy)) == 1
 
@@ -178,6 +178,46 @@ def test_a_database_holds_the_trials_and_its_password_stays_off_the_board(toy: W
     assert count == 2
     assert "sweep.storage cannot be opened" in refused
     assert "secret" not in refused
+
+
+def test_a_second_machine_enters_the_best_of_a_shared_database(toy: Workplace) -> None:
+    """The trials are not tried again; only the best one's folds, which lie elsewhere, are trained here."""
+    words = (
+        "run",
+        "challenge=toy",
+        "sweep.trials=3",
+        "sweep.sampler=random",
+        f"sweep.storage=sqlite:///{toy.root}/s.db",
+    )
+    toy.harness(*words)
+    printed = toy.harness(*words, "runs=elsewhere")
+    there = json.loads(next((toy.root / "elsewhere/toy").glob("*baseline*/record.json")).read_text())
+
+    assert "3 of 3 trials were begun" in printed
+    assert there["cv"] == tuned(toy)[0]["cv"]
+    assert trials(there) == trials(tuned(toy)[0])
+    assert not any("storage" in record["command"] for record in (there, tuned(toy)[0]))
+
+
+def test_fewer_trials_than_were_begun_are_refused(toy: Workplace) -> None:
+    """They would be another entry's name for the same search."""
+    toy.harness("run", "challenge=toy", "sweep.trials=3", "sweep.pruner=none")
+
+    assert "Type sweep.trials=3 or more" in toy.harness(
+        "run", "challenge=toy", "sweep.trials=2", "sweep.pruner=none", code=2
+    )
+
+
+def test_a_nested_sweep_without_success_never_shows_the_untuned_score(toy: Workplace) -> None:
+    """Though the untuned entry's folds are stored, the failed one has no score."""
+    toy.harness("run", "challenge=toy", "folds=3")
+    words = ("sweep.trials=1", "sweep.nested=true", "sweep.inner_folds=2", "sweep.space.noise=none")
+    toy.harness("run", "challenge=toy", "folds=3", *words, "sweep.space.kind=choice(bad)", code=1)
+    (record,) = tuned(toy)
+
+    assert record["state"] == "failed"
+    assert record["cv"]["metrics"] == {}
+    assert {cell["state"] for cell in record["cells"]} == {"failed"}
 
 
 def test_cma_es_searches_numbers(toy: Workplace) -> None:

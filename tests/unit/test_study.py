@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,17 @@ from scipy.stats import wilcoxon
 from harness.config import SweepConfig
 from harness.errors import UserError
 from harness.space import parse_space
-from harness.study import adopted, ask, begun, best_trial, enqueue_grid, is_worse, open_study, tell
+from harness.study import (
+    adopted,
+    ask,
+    begun,
+    best_trial,
+    enqueue_grid,
+    is_worse,
+    open_study,
+    running_elsewhere,
+    tell,
+)
 
 CONFIG = SweepConfig(trials=5)
 SPACE = parse_space({"x": "uniform(0, 1)", "n": "int(0, 99)"}, {})
@@ -72,19 +84,21 @@ def test_a_torn_last_line_of_the_journal_is_dropped(tmp_path: Path) -> None:
 
 
 def test_an_abandoned_trial_is_taken_over_and_a_living_one_is_not(tmp_path: Path) -> None:
-    """A trial of a process that is gone, or of another machine that may live, is told apart."""
+    """In a database, a process that is gone, even if its number lives again, is told from another machine's."""
     study = open_study(None, tmp_path, "s", maximize=True)
     gone, elsewhere = ask(study, CONFIG, 0), ask(study, CONFIG, 0)
     first = SPACE.suggest(gone)
-    gone.set_user_attr("owner", ["", 0])
-    elsewhere.set_user_attr("owner", ["another-machine", 1])
-    unsigned = study.ask()
-    found = adopted(study, CONFIG, 0)
+    elsewhere.set_user_attr("owner", ["another-machine", "1", "1"])
+    shared = CONFIG.model_copy(update={"storage": "sqlite:///s.db"})
 
-    assert [trial.number for trial in found] == [unsigned.number]
-    gone.set_user_attr("owner", [__import__("platform").node(), 2**22 + 1])
-    (again,) = [trial for trial in adopted(study, CONFIG, 0) if trial.number == gone.number]
-    assert SPACE.suggest(again) == first
+    assert adopted(study, shared, 0) == []
+    assert running_elsewhere(study) == [gone.number, elsewhere.number]
+    gone.set_user_attr("owner", [platform.node(), str(2**22 + 1), "1"])
+    (again,) = adopted(study, shared, 0)
+    assert (again.number, SPACE.suggest(again)) == (gone.number, first)
+    gone.set_user_attr("owner", [platform.node(), str(os.getpid()), "another start"])
+    assert [trial.number for trial in adopted(study, shared, 0)] == [gone.number]
+    assert [trial.number for trial in adopted(study, CONFIG, 0)] == [gone.number, elsewhere.number]
 
 
 def test_a_grid_is_queued_once(tmp_path: Path) -> None:
