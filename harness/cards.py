@@ -39,6 +39,8 @@ class LiteratureRow(Frozen):
     computed_on: str = ""
     note: str = ""
     source: str = ""
+    options: Mapping[str, str] = Field(default_factory=dict)
+    """The boards that it is comparable with, where the challenge has options; all by default."""
 
 
 class OptionValueCard(Frozen):

@@ -145,7 +145,7 @@ class SweepFacts:
     outer_score: float | None
     """The same metric on cases that had no part in the choice: the test set, or nested, the outer folds."""
     optimism: float | None
-    """inner_best minus outer_score, positive where the search looked better than it was."""
+    """inner_best minus outer_score, turned round where lower is better: above 0 if it hoped too much."""
     best: tuple[Mapping[str, Any], ...]
     """The chosen hyperparameters: one set, or nested, one for each outer fold."""
 

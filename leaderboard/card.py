@@ -34,6 +34,12 @@ class Published:
     computed_on: str
     note: str
     source: str
+    options: tuple[tuple[str, str], ...] = ()
+    """The boards that it is comparable with; all if empty."""
+
+    def fits(self, options: Mapping[str, str]) -> bool:
+        """Say whether it is comparable with a board of these options."""
+        return all(options.get(name) == value for name, value in self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +122,12 @@ def _facts(item: Mapping[str, Any], metric: Metric) -> MetricFacts:
 
 def _published(rows: Any) -> tuple[Published, ...]:  # noqa: ANN401  YAML is dynamic
     """Join the rows that differ only in their metric, in the order of the file."""
-    joined: dict[tuple[str, ...], list[tuple[str, float]]] = {}
+    joined: dict[tuple[Any, ...], list[tuple[str, float]]] = {}
     for row in rows:
-        about = tuple(_text(row, key) for key in ("title", "computed_on", "note", "source"))
-        joined.setdefault(about, []).append((str(row["metric"]), float(row["value"])))
+        about = (_text(row, key) for key in ("title", "computed_on", "note", "source"))
+        options = tuple(sorted((row.get("options") or {}).items()))
+        joined.setdefault((*about, options), []).append((str(row["metric"]), float(row["value"])))
     return tuple(
-        Published(title, tuple(values), computed_on, note, source)
-        for (title, computed_on, note, source), values in joined.items()
+        Published(title, tuple(values), computed_on, note, source, options)
+        for (title, computed_on, note, source, options), values in joined.items()
     )

@@ -173,6 +173,7 @@ def standings(records: Iterable[RunRecord], card: Card) -> Standings:
         raise ValueError(f"records of {len(found)} boards cannot be ranked together")
     board = found[0] if found else None
     runs = board.records if board else ()
+    options = runs[0].data.options if runs else {}
     basis = basis_of(runs, card)
     half, judged = basis.half, _rows([judge(run, basis, card) for run in runs])
     entries = [row for row in judged if row.record.entry.route != "reference"]
@@ -186,7 +187,7 @@ def standings(records: Iterable[RunRecord], card: Card) -> Standings:
         ranked=ranked,
         unranked=tuple(sorted((r for r in entries if r.status != "complete"), key=_unranked_order)),
         references=_placed(references, ranked, card, half),
-        literature=card.literature,
+        literature=tuple(item for item in card.literature if item.fits(options)),
     )
 
 

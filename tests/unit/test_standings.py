@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.records import Half, RunRecord
-from leaderboard.card import Card, card_of
+from leaderboard.card import Card, Published, card_of
 from leaderboard.standings import Standings, boards, fold_spread, scored, standings
 from tests.leaderboard_fakes import (
     card,
@@ -420,3 +420,15 @@ def test_a_board_takes_its_options_from_the_newest_record() -> None:
     (board,) = boards([new, old])
     assert board.options == "variant=mnist28 view=frontal"
     assert boards([old])[0].options == ""
+
+
+def test_a_published_result_stands_on_the_boards_it_compares_with() -> None:
+    """One that names an option is shown where the board has that value; one that names none is shown everywhere."""
+    everywhere = Published("everywhere", (), "", "", "")
+    small = Published("small", (), "", "", "", (("variant", "small"),))
+    board = dataclasses.replace(card(), literature=(everywhere, small))
+    run = record("a")
+    chosen = dataclasses.replace(run, data=dataclasses.replace(run.data, options={"variant": "small"}))
+
+    assert standings([chosen], board).literature == (everywhere, small)
+    assert standings([run], board).literature == (everywhere,)
