@@ -26,9 +26,10 @@ def bootstrap_counts(groups: Sequence[str], resamples: int = 1000, seed: int = 0
         return np.zeros((resamples, 0), dtype=np.int32)
     counts = np.empty((resamples, len(patient)), dtype=np.int32)
     draw = np.random.default_rng(seed)
+    alone = np.array_equal(patient, np.arange(patients))
     for row in counts:
         times = np.bincount(draw.integers(0, patients, size=patients), minlength=patients)
-        np.take(times, patient, out=row, mode="clip")
+        row[:] = times if alone else times[patient]
     return counts
 
 
