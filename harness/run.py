@@ -95,7 +95,7 @@ class Floor:
 
 def train(plan: Plan) -> dict[int, Outcome]:
     """Train the folds that are not done; return the failures with their logs."""
-    pending = [fold.index for fold in plan.folds if not is_done(plan, fold.index)]
+    pending = pending_of(plan)
     if len(pending) < len(plan.folds):
         say(f"{len(plan.folds) - len(pending)} of {len(plan.folds)} folds are already done.")
     if not pending:
@@ -104,9 +104,9 @@ def train(plan: Plan) -> dict[int, Outcome]:
         return train_on(floor, plan, pending)
 
 
-def is_done(plan: Plan, index: int) -> bool:
-    """Say whether a fold is stored."""
-    return (plan.cells / plan.keys[index]).is_dir()
+def pending_of(plan: Plan) -> list[int]:
+    """Return the folds that are not stored."""
+    return [fold.index for fold in plan.folds if not (plan.cells / plan.keys[fold.index]).is_dir()]
 
 
 def train_on(floor: Floor, plan: Plan, pending: Sequence[int]) -> dict[int, Outcome]:

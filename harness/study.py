@@ -6,20 +6,20 @@ asks for the same trials as one that never stopped.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import random
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.cells import seed_of
 from harness.errors import UserError
+from harness.prepare import locked
 
 if TYPE_CHECKING:
     import optuna
@@ -45,23 +45,20 @@ OWNER = "owner"
 
 
 class FileLock:
-    """The journal's lock, released by the system however this process ends."""
+    """The journal's lock, as Optuna asks for it; released by the system however this process ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: IO[str] | None = None
+        self._held = ExitStack()
 
     def acquire(self) -> bool:
         """Wait for the lock."""
-        self._file = self._path.open("a")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._held.enter_context(locked(self._path))
         return True
 
     def release(self) -> None:
         """Give the lock back."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._held.close()
 
 
 def _drop_torn_line(journal: Path) -> None:

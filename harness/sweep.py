@@ -7,8 +7,8 @@ instead, so that no held-out case has had a part in the choice of the model that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 from harness.cells import key_of
 from harness.compose import write_record, write_references
@@ -23,8 +23,8 @@ from harness.run import (
     Floor,
     already_done,
     announce,
-    is_done,
     open_floor,
+    pending_of,
     stored,
     train_on,
 )
@@ -53,10 +53,10 @@ def sweep(config: RunConfig, words: Sequence[str]) -> RunRecord:
     refuse_contradictions(plan, space)
     announce(plan)
     key = sweep_key(plan, space)
-    plan = changed(plan, overrides=tuple(sorted([*plan.overrides, *overrides_of(config)])))
+    named = replace(plan, overrides=tuple(sorted([*plan.overrides, *overrides_of(config)])))
     lock = plan.cells / f".sweep-{key[:16]}.lock"
     with locked(lock, "Waiting for another sweep of the same entry to end."):
-        finished = (nested if config.sweep.nested else flat)(plan, space, key)
+        finished = (nested if config.sweep.nested else flat)(with_keys(named, plan.keys), space, key)
     write_references(plan.challenge, plan.source, plan.fingerprint, config.runs)
     return finished
 
@@ -95,47 +95,46 @@ def overrides_of(config: RunConfig) -> list[str]:
 
 # ------------------------------------------------------------------------------- the two protocols
 def flat(plan: Plan, space: Space, key: str) -> RunRecord:
-    """Search on the challenge's own folds, and enter the best trial, whose folds are stored."""
+    """Search on the challenge's own folds, and enter the best trial."""
     with open_floor(plan) as floor:
         study = search(floor, plan, space, key)
         best = best_trial(study)
-        final = tuned(plan, best.params) if best is not None else plan
+        searched = Searched(space, (study,), (dict(best.params) if best else {},))
+        if best is None:
+            return write_record(plan, {}, no_success(study, range(len(plan.folds))), searched)
+        final = tuned(plan, best.params)
         # Stored already, unless the best trial ran on another machine.
-        missing = [fold.index for fold in plan.folds if best is not None and not is_done(final, fold.index)]
-        failures = train_on(floor, final, missing)
-    searched = Searched(space, (study,), (dict(best.params) if best else {},))
-    if best is None:
-        return write_record(plan, {}, no_success(study, range(len(plan.folds))), searched)
+        failures = train_on(floor, final, pending_of(final))
     finished = already_done(final)
-    if finished is not None:
-        return finished
-    return write_record(final, stored(final), failures, searched)
+    return finished if finished is not None else write_record(final, stored(final), failures, searched)
 
 
 def nested(plan: Plan, space: Space, key: str) -> RunRecord:
     """Search inside each outer fold's training part, and enter the model that each search chose."""
     studies: list[optuna.Study] = []
-    chosen: list[Plan] = []
+    chosen: list[dict[str, Any]] = []
+    keys: list[str] = []
     failures: dict[int, Outcome] = {}
     with open_floor(plan) as floor:
         for fold in plan.folds:
             say(f"Outer fold {fold.index} of {len(plan.folds)}:")
             inside = changed(plan, folds=inner_folds(plan, fold))
-            studies.append(search(floor, inside, space, f"{key[:16]}-{fold.index}"))
-            best = best_trial(studies[-1])
-            chosen.append(tuned(plan, best.params) if best is not None else plan)
+            study = search(floor, inside, space, f"{key[:16]}-{fold.index}")
+            best = best_trial(study)
+            outer = tuned(plan, best.params) if best is not None else plan
             if best is None:
-                failures |= no_success(studies[-1], [fold.index])
-            elif not is_done(chosen[-1], fold.index):
-                failures |= train_on(floor, chosen[-1], [fold.index])
-    final = with_keys(plan, tuple(outer.keys[i] for i, outer in enumerate(chosen)))
+                failures |= no_success(study, [fold.index])
+            elif fold.index in pending_of(outer):
+                failures |= train_on(floor, outer, [fold.index])
+            studies.append(study)
+            chosen.append(dict(best.params) if best is not None else {})
+            keys.append(outer.keys[fold.index])
+    final = with_keys(plan, tuple(keys))
     finished = already_done(final)
     if finished is not None:
         return finished
-    bests = [best_trial(study) for study in studies]
-    searched = Searched(space, tuple(studies), tuple(dict(best.params) if best else {} for best in bests))
     cells = {index: cell for index, cell in stored(final).items() if index not in failures}
-    return write_record(final, cells, failures, searched)
+    return write_record(final, cells, failures, Searched(space, tuple(studies), tuple(chosen)))
 
 
 def inner_folds(plan: Plan, fold: Fold) -> tuple[Fold, ...]:
