@@ -26,12 +26,12 @@ from torch.nn import functional as F  # noqa: N812  the field's name for it
 from torch.utils.data import DataLoader
 
 from challenges.pneumonia.augmentation import augmented_batches, exposures_and_poses, rotations
-from challenges.pneumonia.networks import densenet
+from challenges.pneumonia.networks import densenet, resnet
 from harness.errors import UserError
 from harness.training import CaseDataset
 from harness.weights import load_weights
 
-__all__ = ["OPTIMIZERS", "Model", "SourceModel"]
+__all__ = ["OPTIMIZERS", "Model", "SourceModel", "SourceResNet"]
 
 Batch = Mapping[str, Tensor]
 OPTIMIZERS = ("sgd", "nag", "adam")
@@ -265,6 +265,30 @@ class SourceModel(Model):
 
     def calibrate(self, scores: Tensor, pneumonia: Tensor) -> None:
         """Keep the threshold at .5."""
+
+
+class SourceResNet(SourceModel):
+    """The source's ResNet, whose depth its grid varies."""
+
+    def __init__(
+        self,
+        *,
+        depth: int = 152,
+        side: int | None = None,
+        optimizer: str = "adam",
+        lr: float = 0.25 * 2**-9,
+        momentum: float = 0.9,
+        decay: bool = False,
+        pretrained: str | None = None,
+    ) -> None:
+        """Keep the hyperparameters; `depth` is of the network, in layers, the others SourceModel's."""
+        super().__init__(
+            side=side, optimizer=optimizer, lr=lr, momentum=momentum, decay=decay, pretrained=pretrained
+        )
+
+    def build_network(self) -> nn.Module:
+        """Return ResNet with `depth` layers."""
+        return resnet(self.hparams["depth"])
 
 
 def best_threshold(scores: Tensor, pneumonia: Tensor) -> Tensor:
