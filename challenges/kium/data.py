@@ -21,7 +21,8 @@ import numpy as np
 from challenges.kium.columns import HEADER, LOCATIONS, VIEWS
 from challenges.kium.table import Table, contradictions, other_indices, read_table
 from harness.contracts import Case, CaseSet, Dataset
-from harness.errors import UserError, did_you_mean, refuse
+from harness.errors import UserError, refuse
+from harness.images import grey, jpeg_problem, side_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,12 +33,10 @@ __all__ = ["HEADER", "LOCATIONS", "PREPARATION", "VIEWS", "decode", "read", "str
 
 PREPARATION = "1"
 SIZE = 256
-LARGEST = 2048
 
 NAME = re.compile(r"([0-9]{4})((?:LI|LV|RI|RV)-[AB])\.jpg")
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 IGNORED = {"Thumbs.db", "desktop.ini"}
-JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
 
 
 # --------------------------------------------------------------------------------------------- read
@@ -130,7 +129,8 @@ def _cases(folder: Path, ids: Sequence[str]) -> tuple[Case, ...]:
             problems.append(f"{path.name} is not named [Index](LI|LV|RI|RV)-(A|B).jpg")
             continue
         views[match[1]][match[2]] = path
-        problems += _image_problems(path)
+        if (problem := jpeg_problem(path)) is not None:
+            problems.append(f"{path.name} {problem}")
     problems += _view_problems(views, ids)
     refuse(f"{folder} does not hold the patients' eight views", problems)
     return tuple(Case(i, i, tuple(views[i][view] for view in VIEWS)) for i in sorted(ids))
@@ -145,19 +145,6 @@ def _view_problems(views: Mapping[str, Mapping[str, Path]], ids: Sequence[str]) 
             yield f"{', '.join(missing)} missing"
 
 
-def _image_problems(path: Path) -> Iterator[str]:
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(JPEG_START))
-    except OSError as error:
-        yield f"{path.name} cannot be read: {error.strerror}"
-        return
-    if not start:
-        yield f"{path.name} is empty"
-    elif start != JPEG_START:
-        yield f"{path.name} is not a JPEG file"
-
-
 def decode(case: Case, options: Mapping[str, Any]) -> dict[str, Array]:
     """Decode the eight views to grey squares: {"views": uint8 (8, size, size)}, in the order of `VIEWS`.
 
@@ -169,30 +156,8 @@ def decode(case: Case, options: Mapping[str, Any]) -> dict[str, Array]:
     Raises:
         UserError: a file that is no whole JPEG image, by name; an unknown option or an impossible size.
     """
-    size = _size(options)
-    return {"views": np.stack([_square(_grey(file), size) for file in case.files])}
-
-
-def _size(options: Mapping[str, Any]) -> int:
-    for name in set(options) - {"size"}:
-        raise UserError(f"No preparation named {name!r}. {did_you_mean(name, ['size'])}")
-    size = options.get("size", SIZE)
-    if type(size) is not int or not 1 <= size <= LARGEST:
-        raise UserError(f"preparation.size must be a whole number from 1 to {LARGEST} (got {size!r}).")
-    return size
-
-
-def _grey(path: Path) -> NDArray[np.uint8]:
-    import cv2
-
-    data = path.read_bytes() if path.is_file() else b""
-    # OpenCV 4 paints what a truncated file lacks in grey without a word: no end after the last scan.
-    whole = data.rfind(JPEG_END) > data.rfind(JPEG_SCAN) >= 0
-    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if whole else None
-    if image is None:
-        raise UserError(f"{path} is not a whole JPEG image; copy it again from the organisers' files.")
-    return np.asarray(image, dtype=np.uint8)
+    size = side_of(options, SIZE)
+    return {"views": np.stack([_square(grey(file), size) for file in case.files])}
 
 
 def _square(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

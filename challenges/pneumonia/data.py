@@ -20,6 +20,7 @@ from challenges.pneumonia.names import AGENTS, BACTERIA, NORMAL, UNKNOWN, VIRUS
 from challenges.pneumonia.table import read_truth
 from harness.contracts import Case, CaseSet, Dataset
 from harness.errors import UserError, did_you_mean, refuse
+from harness.images import grey, side_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,8 +31,6 @@ __all__ = ["AGENTS", "PREPARATION", "decode", "read", "strata"]
 
 PREPARATION = "1"
 SIZE = 256
-LARGEST = 2048
-JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"
 KAGGLE, MNIST = "kaggle", "mnist28"
 DEFAULT: Mapping[str, str] = MappingProxyType({"variant": KAGGLE})
 
@@ -147,18 +146,9 @@ def decode(case: Case, options: Mapping[str, Any]) -> dict[str, Array]:
         UserError: a file that is no whole JPEG image, by name; an npz that has changed since it was read;
             an unknown option or an impossible size.
     """
-    size = _size(options)
-    image = _row(case) if case.digest else _grey(case.files[0])
+    size = side_of(options, SIZE)
+    image = _row(case) if case.digest else grey(case.files[0])
     return {"image": _resized(image, size)[None]}
-
-
-def _size(options: Mapping[str, Any]) -> int:
-    for name in set(options) - {"size"}:
-        raise UserError(f"No preparation named {name!r}. {did_you_mean(name, ['size'])}")
-    size = options.get("size", SIZE)
-    if type(size) is not int or not 1 <= size <= LARGEST:
-        raise UserError(f"preparation.size must be a whole number from 1 to {LARGEST} (got {size!r}).")
-    return size
 
 
 def _row(case: Case) -> NDArray[np.uint8]:
@@ -167,19 +157,6 @@ def _row(case: Case) -> NDArray[np.uint8]:
     if int(row) >= len(images) or mnist.digest(images[int(row)]) != case.digest:
         raise UserError(f"{case.files[0]} has changed since it was read. Type the same again.")
     return np.asarray(images[int(row)], dtype=np.uint8)
-
-
-def _grey(path: Path) -> NDArray[np.uint8]:
-    import cv2
-
-    data = path.read_bytes() if path.is_file() else b""
-    # OpenCV 4 paints what a truncated file lacks in grey without a word: no end after the last scan.
-    whole = data.rfind(JPEG_END) > data.rfind(JPEG_SCAN) >= 0
-    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if whole else None
-    if image is None:
-        raise UserError(f"{path} is not a whole JPEG image; copy it again from the organisers' files.")
-    return np.asarray(image, dtype=np.uint8)
 
 
 def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from challenges.pneumonia.names import AGENTS, FOLDERS, FORMS, NORMAL, UNKNOWN, Named, parse
 from harness.errors import UserError, refuse
+from harness.images import jpeg_problem
 
 SPLITS = ("train", "val", "test")
 IGNORED = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 NESTED = "chest_xray"
 ENDINGS = (".jpeg", ".jpg")
 PICTURES = (*ENDINGS, ".png", ".dcm", ".tif", ".tiff", ".bmp", ".gif", ".webp")
-JPEG_START = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _film(path: Path, base: Path, split: str, folder: str | None) -> Film | str:
         return f"{shown}/ is an unknown folder"
     if path.suffix.lower() not in ENDINGS:
         return f"{shown} is not named *.jpeg"
-    if (problem := _no_jpeg(path)) is not None:
+    if (problem := jpeg_problem(path)) is not None:
         return f"{shown} {problem}"
     named = parse(path.stem)
     case = f"{split}/{path.stem}"
@@ -148,17 +148,6 @@ def _film(path: Path, base: Path, split: str, folder: str | None) -> Film | str:
 
 def _labelled(case: str, path: Path, named: Named) -> Film:
     return Film(case, path, named.patient, int(named.agent != NORMAL), named.agent)
-
-
-def _no_jpeg(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(JPEG_START))
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    if not start:
-        return "is empty"
-    return None if start == JPEG_START else "is not a JPEG file"
 
 
 def _doubled(films: Sequence[Film]) -> list[str]:
