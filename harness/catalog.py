@@ -13,7 +13,7 @@ import re
 import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -116,6 +116,8 @@ class Challenge:
 
     name: str
     folder: Path
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Values of the card's options that the scorer follows; the default of each that is not here."""
 
     @cached_property
     def card(self) -> ChallengeCard:
@@ -148,8 +150,13 @@ class Challenge:
 
     @property
     def scorer(self) -> ScorerUnit:
-        """The judge; runs in the parent only."""
-        return cast("ScorerUnit", self._module("scorer"))
+        """The judge by the rules of the options; runs in the parent only."""
+        module = self._module("scorer")
+        if not hasattr(module, "for_options"):
+            return cast("ScorerUnit", module)
+        from harness.config import chosen
+
+        return cast("ScorerUnit", module.for_options(chosen(self.card.options, self.options)))
 
     @cached_property
     def training_digest(self) -> str:
@@ -166,7 +173,10 @@ class Challenge:
         """Of the code that turns predictions into numbers; a change asks for scoring again."""
         harness = PACKAGE_ROOT / "harness"
         shared = [harness / f"{name}.py" for name in ("curves", "scoring", "statistics")]
-        own = digest(_reachable(self.folder, ("scorer",)), self.folder)
+        files = _reachable(self.folder, ("scorer",))
+        if any("harness.segmentation" in path.read_text(encoding="utf-8") for path in files):
+            shared += [harness / "volumes.py", *(harness / "segmentation").glob("*.py")]
+        own = digest(files, self.folder)
         numbers = digest([*shared, *(harness / "metrics").glob("*.py")], harness)
         return hashlib.sha256((own + numbers).encode()).hexdigest()
 
@@ -245,13 +255,13 @@ class Submission:
         return self.is_baseline or self.digest in shipped
 
 
-def challenge(name: str) -> Challenge:
-    """Return the challenge of that name.
+def challenge(name: str, options: Mapping[str, str] | None = None) -> Challenge:
+    """Return the challenge of that name, scored by these options.
 
     Raises:
         UserError: if there is none.
     """
-    return Challenge(name, _folder("challenges", name))
+    return Challenge(name, _folder("challenges", name), dict(options or {}))
 
 
 def submission(word: str, of: Challenge) -> Submission:

@@ -11,8 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from harness.atomic import atomic_folder
 from harness.cells import StoredCell, key_of, moments
 from harness.predictions import as_bytes
@@ -22,6 +20,7 @@ from harness.provenance import environment, provenance
 from harness.records import Cell, ChallengeFacts, DataFacts, Entry, Half, RunRecord, dump, load_all
 from harness.scoring import assemble, fold_metrics, score_half, unscored
 from harness.sweep_record import facts_of, figures_of
+from harness.volumes import raw_bytes
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
@@ -242,9 +241,8 @@ def write_files(
         for half, arrays in predicted.items():
             cases = dataset.development if half == "cv" else dataset.test
             (folder / "predictions" / f"{half}.npz").write_bytes(as_bytes(arrays))
-            challenge.scorer.write_predictions(
-                folder / "predictions" / f"output_{half}.csv", cases.ids, arrays
-            )
+            scorer = challenge.scorer
+            scorer.write_predictions(folder / "predictions" / f"output_{half}{scorer.SUFFIX}", cases, arrays)
         if fold_of is not None:
             (folder / "folds.csv").write_text(_folds_csv(dataset.development, fold_of), encoding="utf-8")
         frame = _case_scores(challenge, dataset, predicted)
@@ -278,10 +276,7 @@ def write_references(challenge: Challenge, source: Source, fingerprint: str, run
 def truth_key(dataset: Dataset) -> list[str]:
     """Return what identifies the test truth."""
     truth = dataset.test.truth or {}
-    return [
-        f"{k}:{hashlib.sha256(np.ascontiguousarray(v).tobytes()).hexdigest()}"
-        for k, v in sorted(truth.items())
-    ]
+    return [f"{k}:{hashlib.sha256(raw_bytes(v)).hexdigest()}" for k, v in sorted(truth.items())]
 
 
 def _write_reference(

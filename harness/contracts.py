@@ -1,6 +1,7 @@
 """The records that cross the boundaries, and what each unit (challenge, metric, executor) provides.
 
-Arrays are numpy arrays whose first axis is the case, in the order of the `CaseSet` they belong to.
+Arrays are numpy arrays whose first axis is the case, in the order of the `CaseSet` they belong to; a column
+of label maps is an object array of `harness.volumes.Volume`.
 """
 
 from __future__ import annotations
@@ -67,11 +68,16 @@ class ArraySpec:
     integer: bool = False
     required: bool = True
     description: str = ""
+    grid: str = ""
+    """For a label map of each case, uint8: the input (n, 3) that holds each case's shape; `shape` is ()."""
 
 
 # ------------------------------------------------------------------------ what a challenge provides
 class DataUnit(Protocol):
-    """`challenges/<name>/data.py`."""
+    """`challenges/<name>/data.py`.
+
+    It may hold `RAGGED`, the names of the inputs whose shape differs from case to case.
+    """
 
     PREPARATION: str
     """Version of `decode`; part of the key of the prepared store."""
@@ -86,7 +92,7 @@ class DataUnit(Protocol):
         """
 
     def decode(self, case: Case, options: Mapping[str, Any]) -> dict[str, Array]:
-        """Decode one case's files to arrays whose shapes depend on the options only."""
+        """Decode one case's files to arrays whose shapes, but for `RAGGED`, depend on the options only."""
 
     def strata(self, truth: Arrays) -> NDArray[np.bool_]:
         """Return the labels that the folds balance, (n, labels)."""
@@ -105,9 +111,15 @@ class PhantomUnit(Protocol):
 
 
 class ScorerUnit(Protocol):
-    """`challenges/<name>/scorer.py`; the only code that sees the truth, and it runs in the parent."""
+    """`challenges/<name>/scorer.py`; the only code that sees the truth, and it runs in the parent.
+
+    The module itself, or what its `for_options(options)` returns where the rules depend on the challenge's
+    options. Label maps are columns of `harness.volumes.Volume`.
+    """
 
     PREDICTIONS: Mapping[str, ArraySpec]
+    SUFFIX: str
+    """Of a prediction file in the organiser's format, such as ".csv"."""
 
     def score(
         self, truth: Arrays, predictions: Arrays, counts: NDArray[np.integer] | None = None
@@ -136,14 +148,14 @@ class ScorerUnit(Protocol):
     def references(self, development: Arrays, n: int) -> dict[str, tuple[str, dict[str, Array]]]:
         """Return reference predictions for n cases: name -> (title, predictions)."""
 
-    def read_predictions(self, path: Path, ids: Sequence[str]) -> dict[str, Array]:
-        """Read a prediction file, cases in the order of `ids`.
+    def read_predictions(self, path: Path, cases: CaseSet) -> dict[str, Array]:
+        """Read a prediction file, or a folder, in the order of the cases.
 
         Raises:
             UserError: missing, extra, doubled or malformed rows, by row and column.
         """
 
-    def write_predictions(self, path: Path, ids: Sequence[str], predictions: Arrays) -> None:
+    def write_predictions(self, path: Path, cases: CaseSet, predictions: Arrays) -> None:
         """Write predictions in the organiser's format."""
 
     def read_truth(self, path: Path, ids: Sequence[str]) -> dict[str, Array]:

@@ -171,7 +171,7 @@ def make_plan(config: RunConfig, words: Sequence[str]) -> Plan:
     Raises:
         UserError: for every mistake that can be seen before training.
     """
-    challenge = catalog.challenge(config.challenge)
+    challenge = catalog.challenge(config.challenge, config.options)
     submission = catalog.submission(config.submission, challenge)
     catalog.executor(config.executor)
     isolation = sandbox.detect(config.sandbox, trusted=submission.trusted)

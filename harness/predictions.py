@@ -6,27 +6,59 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.contracts import Failure, FailureKind
+from harness.volumes import column, packed, unpacked
 
 if TYPE_CHECKING:
     from harness.contracts import Array, Arrays, ArraySpec
 
-__all__ = ["as_bytes", "check", "expected_results", "from_file", "halves"]
+__all__ = ["as_bytes", "check", "expected_results", "from_file", "gathered", "halves"]
+
+
+Grids = Mapping[str, Sequence[tuple[int, ...]]]
+"""Prediction key -> shape of each case's label map."""
 
 
 def expected_results(
-    spec: Mapping[str, ArraySpec], heldout: int, test: int
+    spec: Mapping[str, ArraySpec], heldout: int, test: int, grids: Mapping[str, Grids] | None = None
 ) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Return the names, shapes and kinds of the arrays that a fold must send back."""
-    return {
-        f"{half}/{key}": ((n, *wanted.shape), "float")
-        for half, n in (("heldout", heldout), ("test", test))
-        for key, wanted in spec.items()
-    }
+    """Return the names, shapes and kinds of the arrays that a fold must send back.
+
+    Label maps come one by one: "test/labels/0", "test/labels/1" ... `grids` holds their shapes by half.
+    """
+    found: dict[str, tuple[tuple[int, ...], str]] = {}
+    for half, n in (("heldout", heldout), ("test", test)):
+        for key, wanted in spec.items():
+            if wanted.grid:
+                shapes = (grids or {})[half][key]
+                found |= {f"{half}/{key}/{row}": (tuple(shapes[row]), "labels") for row in range(n)}
+            else:
+                found[f"{half}/{key}"] = ((n, *wanted.shape), "float")
+    return found
+
+
+def gathered(results: Mapping[str, Any], spec: Mapping[str, ArraySpec]) -> dict[str, Array]:
+    """Return a fold's results with the label maps of each half and key in one column."""
+    found = {name: values for name, values in results.items() if name.count("/") == 1}
+    for half in ("heldout", "test"):
+        for key in (key for key, wanted in spec.items() if wanted.grid):
+            rows = sum(name.startswith(f"{half}/{key}/") for name in results)
+            found[f"{half}/{key}"] = column(results[f"{half}/{key}/{row}"] for row in range(rows))
+    return found
+
+
+def _wrong_label(key: str, values: Array, wanted: ArraySpec, ids: Sequence[str]) -> str | None:
+    """Name the first case with a label that is not allowed."""
+    for name, volume in zip(ids, values, strict=True):
+        wrong = [label for label in volume.labels() if not wanted.low <= label <= wanted.high]
+        if wrong:
+            known = f"{wanted.low:g} to {wanted.high:g} are known"
+            return f"{key} of case {name} holds the label {wrong[0]}, but {known}."
+    return None
 
 
 def _wrong_value(key: str, values: Array, wanted: ArraySpec, ids: Sequence[str]) -> str | None:
@@ -55,6 +87,12 @@ def check(
     """
     kept: dict[str, Array] = {}
     for key, wanted in spec.items():
+        if wanted.grid:
+            problem = _wrong_label(key, arrays[key], wanted, ids)
+            if problem is not None:
+                return {}, Failure(FailureKind.PREDICTIONS, problem)
+            kept[key] = arrays[key]
+            continue
         values = np.asarray(arrays[key], dtype=np.float64)
         if not wanted.required and np.isnan(values).all():
             continue
@@ -79,11 +117,11 @@ def halves(results: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
 def as_bytes(arrays: Arrays) -> bytes:
     """Return an npz archive's bytes."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **packed(arrays))
     return buffer.getvalue()
 
 
 def from_file(path: Path) -> dict[str, Array]:
     """Read an npz archive that the harness wrote."""
     with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        return unpacked({name: archive[name] for name in archive.files})

@@ -3,6 +3,7 @@
     <store>/<challenge>/<key>/
         development/<input>.npy   (n, ...) memory-mapped by every fold, trial and run
         test/<input>.npy
+        */<input>/<row>.npy       inputs whose shape differs from case to case, one file each
         rows.json                 case key -> half and row: a changed file is decoded again alone
 
 The store holds inputs only. The truth stays where the organiser keeps it and is read by the parent alone.
@@ -14,7 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ import numpy as np
 
 from harness.atomic import atomic_folder
 from harness.progress import say
+from harness.ragged import inputs_of, row_file
+from harness.volumes import raw_bytes
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
@@ -102,9 +105,7 @@ def fingerprint(dataset: Dataset, digests: Mapping[Path, str], options: Mapping[
             row = [name, case.id, case.patient, *contents(case, digests)]
             total.update("\0".join(row).encode() + b"\n")
     for key, values in sorted((dataset.development.truth or {}).items()):
-        total.update(
-            f"{key} {values.dtype.str} {values.shape}\n".encode() + np.ascontiguousarray(values).tobytes()
-        )
+        total.update(f"{key} {values.dtype.str} {values.shape}\n".encode() + raw_bytes(values))
     return total.hexdigest()
 
 
@@ -126,25 +127,33 @@ class _Earlier:
         if key not in self._where:
             return None
         folder, row = self._where[key]
-        return {path.stem: np.load(path, mmap_mode="r")[row] for path in sorted(folder.glob("*.npy"))}
+        return {name: values[row] for name, values in inputs_of(folder).items()}
 
 
-def _write_half(folder: Path, n: int, produce: Callable[[int], dict[str, Array]]) -> None:
-    """Write rows 0..n-1 into one array per input, decoding on all cores."""
+def _write_half(
+    folder: Path, n: int, produce: Callable[[int], dict[str, Array]], ragged: Collection[str]
+) -> None:
+    """Write rows 0..n-1 into one array per input, decoding on all cores; a ragged one into a file per row."""
     folder.mkdir()
     if n == 0:
         return
     first = produce(0)
+    for name in ragged:
+        (folder / name).mkdir()
     arrays = {
         name: np.lib.format.open_memmap(
             folder / f"{name}.npy", mode="w+", dtype=value.dtype, shape=(n, *value.shape)
         )
         for name, value in first.items()
+        if name not in ragged
     }
 
     def fill(row: int) -> None:
         for name, value in (first if row == 0 else produce(row)).items():
-            arrays[name][row] = value
+            if name in ragged:
+                np.save(row_file(folder, name, row), value)
+            else:
+                arrays[name][row] = value
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(fill, range(n)):
@@ -188,7 +197,7 @@ def prepare(
                     decoded[0] += known is None
                     return known if known is not None else data.decode(half.cases[row], options)
 
-                _write_half(temporary / name, len(half.cases), produce)
+                _write_half(temporary / name, len(half.cases), produce, getattr(data, "RAGGED", ()))
             rows = {k: (name, row) for name in HALVES for row, k in enumerate(keys[name])}
             (temporary / "rows.json").write_text(json.dumps(rows))
     return Store(target, decoded[0])

@@ -5,12 +5,16 @@ Whoever reads `run` has read the system.
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness import catalog
 from harness.cells import StoredCell, load_cell, store_cell
@@ -19,7 +23,7 @@ from harness.config import RunConfig
 from harness.contracts import Failure, FailureKind, FoldJob, Limits, Outcome, SandboxSpec
 from harness.errors import UserError
 from harness.plan import ENTRY, Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
-from harness.predictions import check, expected_results, halves
+from harness.predictions import check, expected_results, gathered, halves
 from harness.prepare import Store, locked
 from harness.progress import Progress, open_progress, say
 from harness.records import RunRecord, load_all
@@ -218,8 +222,23 @@ def run_fold(
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> Outcome:
     """Run one fold in its own isolated process; idempotent, so that an executor may repeat it."""
-    expected = expected_results(job.spec, len(job.heldout), n_test)
-    return shared_sandbox(spec).run(ENTRY, pickle.dumps(job), expected, limits, on_event)
+    expected = expected_results(job.spec, len(job.heldout), n_test, grids_of(job))
+    outcome = shared_sandbox(spec).run(ENTRY, pickle.dumps(job), expected, limits, on_event)
+    if outcome.arrays is None:
+        return outcome
+    return dataclasses.replace(outcome, arrays=gathered(outcome.arrays, job.spec))
+
+
+def grids_of(job: FoldJob) -> dict[str, dict[str, list[tuple[int, ...]]]]:
+    """Return the shapes of the label maps that a fold must send back, by half and prediction."""
+    found: dict[str, dict[str, list[tuple[int, ...]]]] = {"heldout": {}, "test": {}}
+    for key, wanted in job.spec.items():
+        for half, folder in (("heldout", job.development), ("test", job.test)):
+            path = Path(folder) / f"{wanted.grid}.npy"
+            if wanted.grid and path.is_file():
+                shapes = np.load(path)[job.heldout] if half == "heldout" else np.load(path)
+                found[half][key] = [tuple(row) for row in shapes.tolist()]
+    return found
 
 
 def checked(plan: Plan, index: int, outcome: Outcome) -> Outcome:

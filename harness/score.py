@@ -52,7 +52,7 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
     Raises:
         UserError: for a file that is no prediction of these cases, by row and column; no test truth.
     """
-    challenge = catalog.challenge(config.challenge)
+    challenge = catalog.challenge(config.challenge, config.options)
     source = open_source(challenge, config)
     if source.dataset.test.truth is None:
         raise UserError(f"{source.root} holds no test truth. Type truth=/path/to/the/truth file.")
@@ -71,7 +71,7 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
 
 
 def _read(challenge: Challenge, path: Path, cases: CaseSet) -> dict[str, Array]:
-    predictions = challenge.scorer.read_predictions(path, cases.ids)
+    predictions = challenge.scorer.read_predictions(path, cases)
     kept, failure = check(
         {key: predictions[key] for key in predictions},
         {key: spec for key, spec in challenge.scorer.PREDICTIONS.items() if key in predictions},
@@ -241,7 +241,7 @@ def score_against_file(config: ScoreConfig) -> Half:
     Raises:
         UserError: for either file, by row and column.
     """
-    challenge = catalog.challenge(config.challenge)
+    challenge = catalog.challenge(config.challenge, config.options)
     if config.predictions is None or config.truth is None:
         raise UserError("Type predictions=output.csv truth=groundtruth.csv.")
     ids = challenge.scorer.truth_ids(config.truth)

@@ -80,8 +80,9 @@ def _assert_scorer(challenge: Challenge, dataset: Dataset, folder: Path) -> None
         )
         for column, values in scorer.per_case(cases.truth or {}, kept).items():
             require(len(values) == len(cases.cases), f"per-case score {column!r} must have a row per case")
-        scorer.write_predictions(folder / f"{name}.csv", cases.ids, kept)
-        back = scorer.read_predictions(folder / f"{name}.csv", cases.ids)
+        path = folder / f"{name}{scorer.SUFFIX}"
+        scorer.write_predictions(path, cases, kept)
+        back = scorer.read_predictions(path, cases)
         for key, values in back.items():
             require(np.array_equal(values, kept[key]), f"{key!r} must survive writing and reading")
         joined = scorer.combine([kept, kept])

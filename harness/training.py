@@ -20,6 +20,8 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from harness.catalog import open_packages
 from harness.contracts import ArraySpec, FoldJob
 from harness.errors import UserError
+from harness.ragged import inputs_of
+from harness.volumes import Volume
 from harness.wire import Refused
 
 if TYPE_CHECKING:
@@ -35,17 +37,19 @@ class ContractError(Refused):
 class CaseDataset(Dataset[dict[str, torch.Tensor]]):
     """Cases as dictionaries of tensors: the inputs, and for training cases the truth.
 
-    `dataset[3]` is one case; `dataset[[3, 5]]` is a batch of two, read in one go.
+    `dataset[3]` is one case; `dataset[[3, 5]]` is a batch of two, read in one go. Truth is float32,
+    label maps uint8; `inputs` and `truth` are there as they lie, for a loader that reads parts of a case.
     """
 
     def __init__(
         self,
-        inputs: Mapping[str, Array],
+        inputs: Mapping[str, Any],
         rows: Array,
         truth: Mapping[str, Array] | None = None,
         patients: Array | None = None,
     ) -> None:
         self.inputs = inputs
+        """Arrays, or `harness.ragged.Ragged` columns."""
         self.rows = np.asarray(rows, dtype=np.int64)
         self.truth = dict(truth) if truth is not None else None
         self.patients = np.arange(len(self.rows)) if patients is None else patients
@@ -59,7 +63,7 @@ class CaseDataset(Dataset[dict[str, torch.Tensor]]):
         rows = self.rows[index]
         batch = {name: torch.from_numpy(np.array(array[rows])) for name, array in self.inputs.items()}
         for name, values in (self.truth or {}).items():
-            batch[name] = torch.as_tensor(values[index]).float()
+            batch[name] = _truth_tensor(values[index])
         return batch
 
     def subset(self, positions: Array) -> CaseDataset:
@@ -76,6 +80,15 @@ class CaseDataset(Dataset[dict[str, torch.Tensor]]):
         drawn = np.random.default_rng(seed).permutation(patients)[:size]
         inner = np.isin(self.patients, drawn)
         return self.subset(np.flatnonzero(~inner)), self.subset(np.flatnonzero(inner))
+
+
+def _truth_tensor(values: Any) -> torch.Tensor:  # noqa: ANN401  an element or rows of any column
+    """Return truth as float32; label maps, stacked for several cases, as uint8."""
+    if isinstance(values, Volume):
+        return torch.from_numpy(values.array())
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        return torch.from_numpy(np.stack([volume.array() for volume in values]))
+    return torch.as_tensor(values).float()
 
 
 def batches(
@@ -164,10 +177,6 @@ def load_model(job: FoldJob) -> pl.LightningModule:
     return model
 
 
-def _inputs(folder: str) -> dict[str, Array]:
-    return {path.stem: np.load(path, mmap_mode="r") for path in sorted(Path(folder).glob("*.npy"))}
-
-
 def _trainer(job: FoldJob, emit: Callable[[dict[str, Any]], None]) -> pl.Trainer:
     settings = dict(job.trainer)
     if job.one_batch:
@@ -230,11 +239,76 @@ def _joined(batches_of: list[Any], spec: Mapping[str, ArraySpec], n: int, which:
     return joined
 
 
-def fit_and_predict(payload: bytes, emit: Callable[[dict[str, Any]], None]) -> dict[str, Array]:
+class _Collector(pl.Callback):
+    """Take each batch's predictions as it comes; label maps are kept compressed."""
+
+    def __init__(self, spec: Mapping[str, ArraySpec], cases: CaseDataset, which: str) -> None:
+        self.spec = spec
+        self.cases = cases
+        self.which = which
+        self.batches: list[dict[str, Any]] = []
+        self.volumes: dict[str, list[Volume]] = {key: [] for key, wanted in spec.items() if wanted.grid}
+
+    def on_predict_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401  it is what is checked
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        _check_keys(outputs, self.spec)
+        for key, kept in self.volumes.items():
+            kept += _label_maps(outputs[key], key, self.which, self._grids(key, len(kept)))
+        self.batches.append({key: part for key, part in outputs.items() if key not in self.volumes})
+
+    def _grids(self, key: str, done: int) -> list[tuple[int, ...]]:
+        """Return the shapes of the cases that have no label map yet."""
+        shapes = self.cases.inputs[self.spec[key].grid]
+        return [tuple(int(n) for n in shapes[int(row)]) for row in self.cases.rows[done:]]
+
+    def results(self) -> dict[str, Any]:
+        """Return everything under the names of the wire."""
+        n = len(self.cases)
+        plain = {key: wanted for key, wanted in self.spec.items() if key not in self.volumes}
+        found: dict[str, Any] = {}
+        for key, values in _joined(self.batches, plain, n, self.which).items():
+            found[f"{self.which}/{key}"] = values
+        for key, kept in self.volumes.items():
+            if len(kept) != n:
+                raise ContractError(f"predict_step's {key!r} has {len(kept)} of the {n} {self.which} cases.")
+            found |= {f"{self.which}/{key}/{row}": volume for row, volume in enumerate(kept)}
+        return found
+
+
+def _label_maps(
+    part: Any,  # noqa: ANN401  it is what is checked
+    key: str,
+    which: str,
+    grids: Sequence[tuple[int, ...]],
+) -> list[Volume]:
+    """Return one batch's label maps (batch, x, y, z)."""
+    maps = torch.as_tensor(part).detach().cpu().numpy()
+    if not grids:
+        raise ContractError(f"predict_step returned more {key!r} than there are {which} cases.")
+    if maps.ndim != 4 or len(maps) > len(grids) or any(maps.shape[1:] != grid for grid in grids[: len(maps)]):
+        raise ContractError(
+            f"predict_step's {key!r} has shape {maps.shape}, but must be (batch, "
+            f"{', '.join(map(str, grids[0]))}): label maps on the whole grid of each of the {which} cases."
+        )
+    labels = maps.astype(np.uint8)
+    if (labels != maps).any():
+        raise ContractError(f"predict_step's {key!r} must hold whole numbers, labels, not probabilities.")
+    return [Volume.of(label) for label in labels]
+
+
+def fit_and_predict(payload: bytes, emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Train one fold's model and predict its held-out and test cases.
 
     Returns:
-        "heldout/<key>" and "test/<key>", float64, (n cases, *shape), in the store's row order.
+        "heldout/<key>" and "test/<key>", float64, (n cases, *shape), in the store's row order; label maps one
+        by one, "test/<key>/<row>".
 
     Raises:
         ContractError: if the entry breaks the contract.
@@ -242,20 +316,21 @@ def fit_and_predict(payload: bytes, emit: Callable[[dict[str, Any]], None]) -> d
     job: FoldJob = pickle.loads(payload)  # noqa: S301  written by the parent, never by a fold
     torch.set_num_threads(job.threads)
     pl.seed_everything(job.seed, verbose=False)
-    development, test = _inputs(job.development), _inputs(job.test)
+    development, test = inputs_of(Path(job.development)), inputs_of(Path(job.test))
     model = load_model(job)
     training = CaseDataset(development, job.train, job.truth, job.patients)
     trainer = _trainer(job, emit)
     data_class = ValidatedFoldData if job.loader["validation"] > 0 else FoldData
     trainer.fit(model, datamodule=data_class(model, training, job.loader, job.seed))
     emit({"event": "fitted", "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad)})
-    results: dict[str, Array] = {}
+    results: dict[str, Any] = {}
     n_test = len(next(iter(test.values()))) if test else 0
     for which, inputs, rows in (("heldout", development, job.heldout), ("test", test, np.arange(n_test))):
-        batches_of: list[Any] = []
+        collector = _Collector(job.spec, CaseDataset(inputs, rows), which)
         if len(rows):
-            loader = batches(CaseDataset(inputs, rows), job.loader["batch_size"])
-            batches_of = trainer.predict(model, dataloaders=loader) or []
-        for key, value in _joined(batches_of, job.spec, len(rows), which).items():
-            results[f"{which}/{key}"] = value
+            loader = batches(collector.cases, job.loader["batch_size"])
+            trainer.callbacks.append(collector)  # type: ignore[attr-defined]
+            trainer.predict(model, dataloaders=loader, return_predictions=False)
+            trainer.callbacks.remove(collector)  # type: ignore[attr-defined]
+        results |= collector.results()
     return results

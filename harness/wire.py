@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ArrayReader", "Expected", "Refused", "clean", "receive", "send", "write_arrays", "write_failure"]
 
 Expected = Mapping[str, tuple[tuple[int, ...], str]]
-"""Name -> (shape, "float" | "integer" | "any"), in the order of the wire."""
+"""Name -> (shape, "float" | "integer" | "any" | "labels"), in the order of the wire."""
 
 ARRAYS, FAILURE = b"A", b"F"
 MAGIC = b"\x93NUMPY\x01\x00"
@@ -35,7 +35,7 @@ HEADER = re.compile(
 )
 FLOATS = ("<f2", "<f4", "<f8")
 INTEGERS = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8")
-GROUPS = {"float": FLOATS, "integer": INTEGERS, "any": FLOATS + INTEGERS}
+GROUPS = {"float": FLOATS, "integer": INTEGERS, "any": FLOATS + INTEGERS, "labels": ("|u1",)}
 CHILD_KINDS = (
     FailureKind.ERROR, FailureKind.PREDICTIONS, FailureKind.MEMORY, FailureKind.DISK, FailureKind.PROCESSES,
 )  # fmt: skip
@@ -103,18 +103,34 @@ def write_arrays(descriptor: int, arrays: Mapping[str, Any], expected: Expected)
         return
     import numpy as np
 
-    frames = [(name, np.ascontiguousarray(arrays[name])) for name in expected]
-    for name, array in frames:
-        problem = _problem(array.dtype.str, np.shape(arrays[name]), *expected[name])
+    from harness.volumes import Volume
+
+    for name in expected:
+        dtype, shape = _kind(arrays[name])
+        problem = _problem(dtype, shape, *expected[name])
         if problem:
             raise Refused(f"{name}: {problem}")
     _write(descriptor, ARRAYS)
-    for name, array in frames:
+    for name in expected:
+        value = arrays[name]
+        array = np.ascontiguousarray(value.array() if isinstance(value, Volume) else value)
         header = f"{{'descr': '{array.dtype.str}', 'fortran_order': False, 'shape': {expected[name][0]}, }}"
         padded = header.encode() + b" " * (-(len(header) + 11) % 64) + b"\n"
         start = MAGIC + struct.pack("<H", len(padded)) + padded
         _write(descriptor, struct.pack("<Q", len(start) + array.nbytes) + start)
         _write(descriptor, array.reshape(-1).view(np.uint8).data if array.size else b"")
+
+
+def _kind(value: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401  what an entry returned
+    """Return an array's type and shape; a volume's without inflating it."""
+    import numpy as np
+
+    from harness.volumes import Volume
+
+    if isinstance(value, Volume):
+        return "|u1", value.shape
+    array = np.asarray(value)
+    return array.dtype.str, array.shape
 
 
 def write_failure(descriptor: int, failure: Failure) -> None:
@@ -135,13 +151,13 @@ class ArrayReader:
 
     def __init__(self, expected: Expected) -> None:
         self._expected = list(expected.items())
-        self._arrays: dict[str, Array] = {}
+        self._arrays: dict[str, Any] = {}
         self._left = memoryview(b"")
         self._buffer = bytearray()
         self._then: Callable[[], None] = self._done
         self._length = 0
-        self.arrays: dict[str, Array] | None = None
-        """All of them, once complete."""
+        self.arrays: dict[str, Any] | None = None
+        """All of them, once complete; label maps are kept compressed."""
         self.failure: Failure | None = None
         self._ask(1, self._on_tag)
 
@@ -232,9 +248,12 @@ class ArrayReader:
     def _keep(self, name: str, array: Array) -> None:
         import numpy as np
 
+        from harness.volumes import Volume
+
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
             raise Refused(f"{name}: bytes that are neither true nor false")
-        self._arrays[name] = array
+        is_map = self._expected[len(self._arrays)][1][1] == "labels"
+        self._arrays[name] = Volume.of(array) if is_map else array
         self._next_array()
 
 

@@ -65,6 +65,7 @@ from harness.contracts import ArraySpec
 from harness.metrics import auroc
 from harness.statistics import placements
 
+SUFFIX = ".csv"
 PREDICTIONS = {"label": ArraySpec((), 0, 1)}
 
 
@@ -92,8 +93,8 @@ def references(development, n):
     return {"constant": ("Constant", {"label": np.full(n, 0.5)})}
 
 
-def write_predictions(path, ids, predictions):
-    rows = [f"{i},{float(p)!r}" for i, p in zip(ids, predictions["label"], strict=True)]
+def write_predictions(path, cases, predictions):
+    rows = [f"{i},{float(p)!r}" for i, p in zip(cases.ids, predictions["label"], strict=True)]
     path.write_text("\\n".join(["id,label", *rows]) + "\\n")
 """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,13 @@ from harness.metrics import accuracy, auroc
 from harness.safe_open import MEGABYTE, read_text
 
 if TYPE_CHECKING:
-    from harness.contracts import Array, Arrays
+    from harness.contracts import Array, Arrays, CaseSet
 
 LARGEST = 16 * MEGABYTE
 
 
-def read_predictions(path: Path, ids: Sequence[str]) -> dict[str, Array]:
-    """Read output.csv, rows matched by Index and returned in the order of `ids`.
+def read_predictions(path: Path, cases: CaseSet) -> dict[str, Array]:
+    """Read output.csv, rows matched by Index and returned in the order of the cases.
 
     The 23 columns in their order; Aneurysm a number in [0, 1]; locations exactly 0 or 1 (0.0 and 1.0
     too). Gives aneurysm float64 (n,) and locations uint8 (n, 21).
@@ -32,18 +31,20 @@ def read_predictions(path: Path, ids: Sequence[str]) -> dict[str, Array]:
         UserError: missing, extra, doubled or malformed rows, by line and column; not a plain file.
     """
     table = parse(read_text(path, LARGEST), str(path), probabilities=True)
-    refuse(f"{path} does not fit the cases", other_indices(table, ids))
+    refuse(f"{path} does not fit the cases", other_indices(table, cases.ids))
     row_of = {index: row for row, index in enumerate(table.ids)}
-    rows = np.array([row_of[index] for index in ids], dtype=np.intp)
+    rows = np.array([row_of[index] for index in cases.ids], dtype=np.intp)
     return {"aneurysm": table.aneurysm[rows], "locations": table.locations[rows]}
 
 
-def write_predictions(path: Path, ids: Sequence[str], predictions: Arrays) -> None:
+def write_predictions(path: Path, cases: CaseSet, predictions: Arrays) -> None:
     """Write the organisers' output.csv: Aneurysm with every digit, locations as integers."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
-    for index, aneurysm, places in zip(ids, predictions["aneurysm"], predictions["locations"], strict=True):
+    for index, aneurysm, places in zip(
+        cases.ids, predictions["aneurysm"], predictions["locations"], strict=True
+    ):
         writer.writerow([index, repr(float(aneurysm)), *(int(place) for place in places)])
     path.write_text(text.getvalue(), encoding="utf-8", newline="")
 

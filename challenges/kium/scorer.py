@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS",
     "PREDICTIONS",
+    "SUFFIX",
     "combine",
     "panel",
     "per_case",
@@ -49,6 +50,7 @@ __all__ = [
     "write_predictions",
 ]
 
+SUFFIX = ".csv"
 PREDICTIONS: Mapping[str, ArraySpec] = {
     "aneurysm": ArraySpec((), 0, 1, description="probability of an aneurysm anywhere"),
     "locations": ArraySpec((len(LOCATIONS),), 0, 1, integer=True, description="0/1 per location"),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS",
     "PREDICTIONS",
+    "SUFFIX",
     "combine",
     "panel",
     "per_case",
@@ -48,6 +49,7 @@ __all__ = [
     "write_predictions",
 ]
 
+SUFFIX = ".csv"
 PREDICTIONS: Mapping[str, ArraySpec] = {
     "pneumonia": ArraySpec((), 0, 1, description="probability of pneumonia"),
     "decision": ArraySpec(

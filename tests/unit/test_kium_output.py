@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,18 @@ from sklearn.metrics import roc_auc_score
 
 from challenges.kium import scorer
 from challenges.kium.columns import HEADER, LOCATIONS
+from harness.contracts import Case, CaseSet
 from harness.errors import UserError
 
 IDS = ("1003", "1009", "1012", "1040")
+
+
+def cases_of(ids: Iterable[str]) -> CaseSet:
+    """Return cases without files."""
+    return CaseSet(tuple(Case(i, i, ()) for i in ids), None)
+
+
+CASES = cases_of(IDS)
 
 
 def write(path: Path, rows: list[list[str]], header: tuple[str, ...] = HEADER) -> Path:
@@ -33,14 +43,14 @@ def rows(ids: tuple[str, ...] = IDS) -> list[list[str]]:
 def problems(path: Path) -> str:
     """Read what must be refused and return the words."""
     with pytest.raises(UserError) as error:
-        scorer.read_predictions(path, IDS)
+        scorer.read_predictions(path, CASES)
     return str(error.value)
 
 
 def test_rows_are_matched_by_index(tmp_path: Path) -> None:
     """A file in any order gives the predictions in the order of the cases."""
     shuffled = [rows()[k] for k in (2, 0, 3, 1)]
-    found = scorer.read_predictions(write(tmp_path / "output.csv", shuffled), IDS)
+    found = scorer.read_predictions(write(tmp_path / "output.csv", shuffled), CASES)
     assert found["aneurysm"].tolist() == [0.1, 0.2, 0.3, 0.4]
     assert found["locations"][:, -1].tolist() == [0, 1, 0, 1]
     assert (found["locations"].dtype, found["locations"].shape) == (np.uint8, (4, 21))
@@ -54,8 +64,8 @@ def test_what_is_written_is_read_back_bit_by_bit(seed: int, n: int, tmp_path_fac
     ids = tuple(str(1000 + i) for i in rng.permutation(n))
     predictions = {"aneurysm": rng.random(n) ** 9, "locations": rng.integers(0, 2, (n, 21))}
     path = tmp_path_factory.mktemp("out") / "output.csv"
-    scorer.write_predictions(path, ids, predictions)
-    found = scorer.read_predictions(path, ids)
+    scorer.write_predictions(path, cases_of(ids), predictions)
+    found = scorer.read_predictions(path, cases_of(ids))
     assert (found["aneurysm"] == predictions["aneurysm"]).all()
     assert (found["locations"] == predictions["locations"]).all()
 
@@ -63,7 +73,7 @@ def test_what_is_written_is_read_back_bit_by_bit(seed: int, n: int, tmp_path_fac
 def test_the_file_has_the_organisers_form(tmp_path: Path) -> None:
     """23 columns, plain numbers, integer locations, one line feed a row."""
     predictions = {"aneurysm": np.array([0.1 + 0.2], dtype=np.float64), "locations": np.eye(21)[:1]}
-    scorer.write_predictions(tmp_path / "output.csv", ["1003"], predictions)
+    scorer.write_predictions(tmp_path / "output.csv", cases_of(["1003"]), predictions)
     assert (tmp_path / "output.csv").read_bytes() == (
         f"{','.join(HEADER)}\n1003,0.30000000000000004,1{',0' * 20}\n".encode()
     )
@@ -74,7 +84,7 @@ def test_ordinary_spellings_of_a_probability_are_read(tmp_path: Path, cell: str)
     """Whatever a spreadsheet or pandas writes for a number in [0, 1] is read."""
     table = rows()
     table[1][1] = cell
-    found = scorer.read_predictions(write(tmp_path / "output.csv", table), IDS)
+    found = scorer.read_predictions(write(tmp_path / "output.csv", table), CASES)
     assert found["aneurysm"][1] == float(cell)
 
 
@@ -83,7 +93,7 @@ def test_a_location_may_be_written_as_a_float(tmp_path: Path, cell: str) -> None
     """0.0 and 1.0 are 0 and 1."""
     table = rows()
     table[1][2] = cell
-    found = scorer.read_predictions(write(tmp_path / "output.csv", table), IDS)
+    found = scorer.read_predictions(write(tmp_path / "output.csv", table), CASES)
     assert found["locations"][1, 0] == float(cell)
 
 
@@ -162,14 +172,14 @@ def test_the_positional_pair_is_the_organisers(tmp_path: Path, seed: int) -> Non
     truth = {"aneurysm": places.any(axis=1).astype(int), "locations": places.astype(np.uint8)}
     guess = {"aneurysm": np.round(rng.random(50), 2), "locations": (rng.random((50, 21)) < 0.1).astype(int)}
     answer, output, moved = (tmp_path / name for name in ("groundtruth.csv", "output.csv", "moved.csv"))
-    scorer.write_predictions(answer, ids, truth)
-    scorer.write_predictions(output, ids, guess)
+    scorer.write_predictions(answer, cases_of(ids), truth)
+    scorer.write_predictions(output, cases_of(ids), guess)
     order = rng.permutation(50)
     scorer.write_predictions(
-        moved, [ids[i] for i in order], {key: array[order] for key, array in guess.items()}
+        moved, cases_of(ids[i] for i in order), {key: array[order] for key, array in guess.items()}
     )
 
-    official = scorer.score(scorer.read_truth(answer, ids), scorer.read_predictions(output, ids))
+    official = scorer.score(scorer.read_truth(answer, ids), scorer.read_predictions(output, cases_of(ids)))
     pair = (float(official["auroc_aneurysm"]), float(official["location_accuracy"]))
     np.testing.assert_allclose(pair, organisers(answer, output), rtol=0, atol=1e-15)
     assert scorer.positional(answer, output) == pair
@@ -177,14 +187,14 @@ def test_the_positional_pair_is_the_organisers(tmp_path: Path, seed: int) -> Non
         scorer.positional(answer, moved), organisers(answer, moved), rtol=0, atol=1e-15
     )
     assert scorer.positional(answer, moved) != pair
-    by_index = scorer.score(scorer.read_truth(answer, ids), scorer.read_predictions(moved, ids))
+    by_index = scorer.score(scorer.read_truth(answer, ids), scorer.read_predictions(moved, cases_of(ids)))
     assert float(by_index["auroc_aneurysm"]) == pair[0]
 
 
 def test_tables_of_different_length_have_no_positional_pair(tmp_path: Path) -> None:
     """Row against row needs as many rows."""
     truth = {"aneurysm": np.array([0, 1]), "locations": np.eye(21, dtype=int)[[0, 1]] * [[0], [1]]}
-    scorer.write_predictions(tmp_path / "groundtruth.csv", ["1001", "1002"], truth)
+    scorer.write_predictions(tmp_path / "groundtruth.csv", cases_of(["1001", "1002"]), truth)
     write(tmp_path / "output.csv", rows())
     with pytest.raises(UserError, match="has 4 rows; the truth has 2"):
         scorer.positional(tmp_path / "groundtruth.csv", tmp_path / "output.csv")

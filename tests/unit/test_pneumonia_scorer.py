@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 from challenges.pneumonia import data, scorer
 from challenges.pneumonia.names import BACTERIA, NORMAL, VIRUS
 from harness import catalog
+from harness.contracts import Case, CaseSet
 from harness.curves import BINS
 from harness.errors import UserError
 from tests.real import real_data
@@ -151,10 +152,10 @@ def test_folds_are_joined_by_their_mean_and_majority() -> None:
 
 def test_predictions_come_back_as_they_were_written(tmp_path: Path) -> None:
     """At full precision, in whatever order."""
-    ids = ("test/b", "test/a")
+    cases = [Case(i, i, ()) for i in ("test/b", "test/a")]
     given = {"pneumonia": np.array([0.1 + 0.2, 1 / 3]), "decision": np.array([0, 1], np.uint8)}
-    scorer.write_predictions(tmp_path / "o.csv", ids, given)
-    back = scorer.read_predictions(tmp_path / "o.csv", ids[::-1])
+    scorer.write_predictions(tmp_path / "o.csv", CaseSet(tuple(cases), None), given)
+    back = scorer.read_predictions(tmp_path / "o.csv", CaseSet(tuple(cases[::-1]), None))
 
     assert back["pneumonia"].tolist() == given["pneumonia"][::-1].tolist()
     assert back["decision"].tolist() == [1, 0]
@@ -176,5 +177,6 @@ def test_predictions_come_back_as_they_were_written(tmp_path: Path) -> None:
 def test_a_malformed_prediction_file_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     """By row and column."""
     (tmp_path / "o.csv").write_text(text)
+    cases = CaseSet(tuple(Case(i, i, ()) for i in ("test/a", "test/b")), None)
     with pytest.raises(UserError, match=problem):
-        scorer.read_predictions(tmp_path / "o.csv", ["test/a", "test/b"])
+        scorer.read_predictions(tmp_path / "o.csv", cases)
