@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import harness
 from harness import mounts, seccomp, watchdog, wire
 from harness.contracts import FailureKind, Isolation, SandboxSpec
+from harness.volumes import Volume
 
 X86, ARM = seccomp.MACHINES["x86_64"], seccomp.MACHINES["aarch64"]
 KILL, ALLOW, REFUSE = seccomp.KILL, seccomp.ALLOW, seccomp.ERRNO
@@ -159,6 +160,21 @@ def test_arrays_survive_any_division_into_pieces(step: int) -> None:
     assert found is not None
     assert found["a"].tobytes() == arrays["a"].tobytes()
     assert (found["b"].shape, found["c"].item()) == ((0,), -3)
+
+
+def test_label_maps_come_one_by_one_and_are_kept_compressed() -> None:
+    """The fold sends a volume's voxels; the reader holds it deflated; another type or grid is refused."""
+    labels = np.zeros((3, 4, 5), dtype=np.uint8)
+    labels[1, 2, 3] = 3
+    expected = {"heldout/labels/0": ((3, 4, 5), "labels")}
+    raw = written({"heldout/labels/0": Volume.of(labels)}, expected)
+    found = read_all(raw, expected, 7).arrays
+
+    assert raw == written({"heldout/labels/0": labels}, expected)
+    assert found == {"heldout/labels/0": Volume.of(labels)}
+    for wrong in (labels.astype(np.int16), labels[:2], labels.astype(bool)):
+        with pytest.raises(wire.Refused, match="labels/0"):
+            written({"heldout/labels/0": wrong}, expected)
 
 
 def test_what_numpy_writes_is_what_we_write() -> None:
