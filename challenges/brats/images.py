@@ -1,0 +1,72 @@
+"""The intensities of a modality's file, as int16."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Image = NDArray[np.int16]
+
+__all__ = ["brain_box", "intensities", "statistics"]
+
+LIMITS = np.iinfo(np.int16)
+
+
+def intensities(path: Path) -> Image:
+    """Return a modality's volume (x, y, z) as int16.
+
+    Whole values within int16 stay what they are, whatever type stores them; others are multiplied by
+    32767 / (largest magnitude) and rounded to the nearest.
+
+    Raises:
+        UserError: no whole NIfTI file, a value that is no number, or nothing but 0.
+    """
+    values = _stored(path)
+    if values.dtype != np.int16:
+        values = _as_int16(path, values)
+    if not values.any():
+        raise UserError(f"{path} holds nothing but 0. Copy it again from the organisers' files.")
+    return np.asarray(values, dtype=np.int16)
+
+
+def _stored(path: Path) -> NDArray[np.generic]:
+    import nibabel
+
+    try:
+        return np.asarray(nibabel.Nifti1Image.from_filename(path).dataobj)
+    except (nibabel.filebasedimages.ImageFileError, EOFError, OSError, ValueError, zlib.error) as error:
+        raise UserError(f"{path} is no whole NIfTI file ({error}). Copy it again.") from None
+
+
+def _as_int16(path: Path, values: NDArray[np.generic]) -> Image:
+    numbers = values.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise UserError(f"{path} holds a value that is no number.")
+    fits = numbers.min() >= LIMITS.min and numbers.max() <= LIMITS.max
+    if not (fits and (numbers == np.rint(numbers)).all()):
+        numbers = np.rint(numbers * (LIMITS.max / np.abs(numbers).max()))
+    return numbers.astype(np.int16)
+
+
+def brain_box(images: Sequence[Image]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return first and last + 1 voxel along each axis of what is not 0 in any of the images, each (3,)."""
+    brain = np.logical_or.reduce([image != 0 for image in images])
+    profiles = [np.flatnonzero(brain.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    ends = np.array([(profile[0], profile[-1] + 1) for profile in profiles], dtype=np.int64)
+    return ends[:, 0], ends[:, 1]
+
+
+def statistics(image: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and standard deviation of each modality's voxels that are not 0, each (channels,)."""
+    voxels = [channel[channel != 0].astype(np.float64) for channel in image]
+    mean = np.array([values.mean() for values in voxels], dtype=np.float32)
+    return mean, np.array([values.std() for values in voxels], dtype=np.float32)
