@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from harness.errors import UserError
@@ -11,8 +14,9 @@ from harness.errors import UserError
 MEGABYTE = 1 << 20
 
 
-def read_bytes(path: Path, limit: int = 64 * MEGABYTE) -> bytes:
-    """Return the file's bytes.
+@contextmanager
+def open_regular(path: Path, limit: int = 64 * MEGABYTE) -> Iterator[BufferedReader]:
+    """Open a file for reading.
 
     A link may point at the sealed truth, a pipe blocks for ever, a device never ends: each is
     refused before a byte is read, and by the opened file itself, so that it cannot be swapped.
@@ -29,9 +33,19 @@ def read_bytes(path: Path, limit: int = 64 * MEGABYTE) -> bytes:
     try:
         _refuse_odd(path, os.fstat(descriptor), limit)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(limit + 1)
+            yield file
     finally:
         os.close(descriptor)
+
+
+def read_bytes(path: Path, limit: int = 64 * MEGABYTE) -> bytes:
+    """Return the bytes of a file that `open_regular` opens.
+
+    Raises:
+        UserError: as `open_regular`.
+    """
+    with open_regular(path, limit) as file:
+        data = file.read(limit + 1)
     if len(data) > limit:
         raise UserError(f"{path} is larger than {_size(limit)}.")
     return data

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from harness.errors import UserError
 from harness.segmentation.editions import Spacing
 
-__all__ = ["Geometry", "LabelMap", "read_geometry", "read_labels", "same_geometry"]
+__all__ = [
+    "Geometry",
+    "LabelMap",
+    "geometry_of",
+    "labels_of",
+    "read_geometry",
+    "read_labels",
+    "same_geometry",
+]
 
 TOLERANCE = 1e-3
 MAX_VOXELS = 2**28
@@ -101,7 +109,16 @@ def read_geometry(path: Path) -> Geometry:
         UserError: not a NIfTI volume of three axes.
     """
     with path.open("rb") as file:
-        return _parse(path, _inflate_head(path, file.read(2**16)))[0]
+        return geometry_of(path, file.read(2**16))
+
+
+def geometry_of(path: Path, content: bytes) -> Geometry:
+    """Return the geometry of a file that begins with these bytes; `path` is what messages call it.
+
+    Raises:
+        UserError: not a NIfTI volume of three axes.
+    """
+    return _parse(path, _inflate_head(path, content))[0]
 
 
 def read_labels(path: Path, known: Sequence[int]) -> LabelMap:
@@ -110,7 +127,15 @@ def read_labels(path: Path, known: Sequence[int]) -> LabelMap:
     Raises:
         UserError: by file: not a NIfTI volume, cut short, a value that is not whole or not known.
     """
-    content = path.read_bytes()
+    return labels_of(path, path.read_bytes(), known)
+
+
+def labels_of(path: Path, content: bytes, known: Sequence[int]) -> LabelMap:
+    """Return the label map of a file with these bytes; `path` is what messages call it.
+
+    Raises:
+        UserError: as `read_labels`.
+    """
     geometry, layout = _parse(path, _inflate_head(path, content))
     n = math.prod(geometry.shape)
     if layout.dtype == np.uint8 and (layout.slope, layout.inter) == (1.0, 0.0):

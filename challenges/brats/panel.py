@@ -1,0 +1,140 @@
+"""What the entry's page shows beside the metrics: tables by region and the worst cases, JSON-ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.segmentation.editions import Edition
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.contracts import Array
+
+    Columns = Mapping[str, NDArray[np.float64]]
+
+__all__ = ["definitions", "panel"]
+
+REGIONS = ("WT", "TC", "ET")
+SHOWN = {
+    "dice": "Dice",
+    "hd95": "HD95, mm",
+    "nsd": "surface Dice, 1 mm",
+    "lesion_dice": "lesion-wise Dice",
+    "lesion_hd95": "lesion-wise HD95, mm",
+}
+SIZES = ((0.0, 1.0), (1.0, 10.0), (10.0, 50.0), (50.0, np.inf))
+"""Of the true region, ml: first of them above, last included."""
+WORST = 10
+ML = 1000.0
+
+
+def definitions(edition: Edition) -> tuple[str, ...]:
+    """Return what must be printed beside the numbers of an edition."""
+    penalty = "the image's diagonal" if edition.penalty is None else f"{edition.penalty:g} mm"
+    empty = "no value (left out of the means)" if np.isnan(edition.both_empty[0]) else "Dice 1 and HD95 0"
+    missed = ", or share no voxel" if edition.disjoint_is_missed else ""
+    return (
+        f"HD95 (edition {edition.name}): {edition.hd95_definition}.",
+        f"Surface Dice: {edition.nsd_definition}.",
+        f"Where truth and prediction both lack a region: {empty}. Where only one has it: Dice 0; "
+        f"there{missed}, HD95 is {penalty}.",
+    )
+
+
+def panel(columns: Columns, ids: Array | None, edition: Edition) -> dict[str, Any]:
+    """Return what the page shows, from the columns of `Scorer.per_case`; undefined numbers are None."""
+    found = {
+        "regions": _table("By region, over cases", list(_regions(columns))),
+        "empty": _table(
+            "Regions that truth or prediction lack", [_empty(columns, r, edition) for r in REGIONS]
+        ),
+        "sizes": _table("Mean Dice by the size of the true region", list(_sizes(columns))),
+        "worst": _table(f"The {WORST} cases of lowest mean Dice", list(_worst(columns, ids))),
+    }
+    shown: dict[str, Any] = {name: table for name, table in found.items() if table["rows"]}
+    shown["definitions"] = {
+        "kind": "note",
+        "title": "How it is measured",
+        "text": "\n".join(definitions(edition)),
+    }
+    return shown
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _mean(values: Array) -> float | None:
+    return _known(float(values.mean())) if len(values) else None
+
+
+def _regions(columns: Columns) -> Iterator[dict[str, Any]]:
+    """Yield a row for each region and metric that has a value in any case."""
+    for region in REGIONS:
+        for key, title in SHOWN.items():
+            values = columns[f"{key}_{region.lower()}"]
+            values = values[~np.isnan(values)]
+            if len(values):
+                low, middle, high = np.percentile(values, (25, 50, 75)).tolist()
+                quartiles = {"first quartile": low, "median": middle, "third quartile": high}
+                ends = {"lowest": float(values.min()), "highest": float(values.max())}
+                row = {"region": region, "metric": title, "cases": len(values)}
+                yield {**row, "mean": _mean(values), **quartiles, **ends}
+
+
+def _empty(columns: Columns, region: str, edition: Edition) -> dict[str, Any]:
+    """Return how often a region is missing, and HD95 with and without the penalties in it."""
+    truth, predicted, overlap, distance = (
+        columns[f"{key}_{region.lower()}"] for key in ("volume", "predicted_volume", "dice", "hd95")
+    )
+    missed, invented = (truth > 0) & (predicted == 0), (truth == 0) & (predicted > 0)
+    apart = (truth > 0) & (predicted > 0) & (overlap == 0)
+    penalised = missed | invented | (apart if edition.disjoint_is_missed else False)
+    return {
+        "region": region,
+        "cases": len(truth),
+        "not in the truth": int((truth == 0).sum()),
+        "of these not predicted either": int(((truth == 0) & (predicted == 0)).sum()),
+        "invented": int(invented.sum()),
+        "missed": int(missed.sum()),
+        "no voxel shared": int(apart.sum()),
+        "HD95 penalties": int(penalised.sum()),
+        "mean HD95 without them, mm": _mean(distance[~penalised & ~np.isnan(distance)]),
+    }
+
+
+def _sizes(columns: Columns) -> Iterator[dict[str, Any]]:
+    for region in REGIONS:
+        volume = columns[f"volume_{region.lower()}"] / ML
+        overlap = columns[f"dice_{region.lower()}"]
+        for above, last in SIZES:
+            inside = (volume > above) & (volume <= last)
+            if inside.any():
+                size = f"{above:g} to {last:g} ml" if np.isfinite(last) else f"above {above:g} ml"
+                row = {"region": region, "true volume": size, "cases": int(inside.sum())}
+                yield {**row, "mean Dice": _mean(overlap[inside]), "lowest": float(overlap[inside].min())}
+
+
+def _worst(columns: Columns, ids: Array | None) -> Iterator[dict[str, Any]]:
+    """Yield the cases of lowest mean Dice, then of highest mean HD95; a case without a name has its row."""
+    overlap = columns["dice"]
+    distances = np.stack([columns[f"hd95_{region.lower()}"] for region in REGIONS])
+    far = np.where(np.isnan(distances), 0.0, distances).sum(axis=0)
+    order = np.lexsort((np.arange(len(overlap)), -far, overlap))
+    for row in order[~np.isnan(overlap[order])][:WORST].tolist():
+        yield {
+            "case": str(ids[row]) if ids is not None else f"row {row + 1}",
+            "mean Dice": _known(overlap[row]),
+            **{f"Dice {region}": _known(columns[f"dice_{region.lower()}"][row]) for region in REGIONS},
+            **{f"HD95 {region}, mm": _known(columns[f"hd95_{region.lower()}"][row]) for region in REGIONS},
+            "true volume WT, ml": _known(columns["volume_wt"][row] / ML),
+        }
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    names = list(rows[0]) if rows else []
+    return {"kind": "table", "title": title, "columns": names, "rows": [list(row.values()) for row in rows]}
