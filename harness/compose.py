@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.atomic import atomic_folder
 from harness.cells import StoredCell, key_of, moments
+from harness.contracts import CaseSet
 from harness.predictions import as_bytes
 from harness.prepare import locked
 from harness.progress import say
@@ -24,7 +25,7 @@ from harness.volumes import raw_bytes
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
-    from harness.contracts import Arrays, CaseSet, Dataset, Outcome
+    from harness.contracts import Arrays, Dataset, Outcome
     from harness.plan import Plan
     from harness.source import Source
     from harness.sweep_record import Searched
@@ -267,7 +268,7 @@ def write_references(challenge: Challenge, source: Source, fingerprint: str, run
         return
     with locked(runs / challenge.name / ".references.lock"):
         known = {record.key for record in load_all(runs, challenge.name)}
-        for name in challenge.scorer.references(truth, 1):
+        for name in challenge.scorer.references(truth, CaseSet((), None)):
             parts = ["reference", name, challenge.scoring_digest, fingerprint, truth_key(dataset)]
             if key_of(parts) not in known:
                 _write_reference(challenge, dataset, facts, runs, name, key_of(parts))
@@ -288,9 +289,7 @@ def _write_reference(
     for half, cases in (("cv", dataset.development), ("test", dataset.test)):
         if cases.truth is None or not cases.cases:
             continue
-        title, predicted[half] = challenge.scorer.references(
-            dataset.development.truth or {}, len(cases.cases)
-        )[name]
+        title, predicted[half] = challenge.scorer.references(dataset.development.truth or {}, cases)[name]
         halves[half] = score_half(challenge.scorer, cases, predicted[half], sealed=half == "test")
     moment = now()
     record = RunRecord(

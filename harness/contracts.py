@@ -136,6 +136,8 @@ class ScorerUnit(Protocol):
     def panel(self, truth: Arrays, predictions: Arrays) -> dict[str, Any]:
         """Return tables and curves for the entry's page, JSON-ready (None where undefined).
 
+        Beside the truth, `truth` holds the cases' ids as `id`.
+
         name -> {"kind": "table", "title", "columns": [..], "rows": [[..]]},
         {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
         "series": [{"name", "x": [..], "y": [..], "n": [..] or absent}]}
@@ -145,8 +147,11 @@ class ScorerUnit(Protocol):
     def combine(self, folds: Sequence[Arrays]) -> dict[str, Array]:
         """Join the fold models' predictions of the same cases into one."""
 
-    def references(self, development: Arrays, n: int) -> dict[str, tuple[str, dict[str, Array]]]:
-        """Return reference predictions for n cases: name -> (title, predictions)."""
+    def references(self, development: Arrays, cases: CaseSet) -> dict[str, tuple[str, dict[str, Array]]]:
+        """Return reference predictions for the cases: name -> (title, predictions).
+
+        Of the cases it may use how many they are and on which grids they lie; `development` is a truth.
+        """
 
     def read_predictions(self, path: Path, cases: CaseSet) -> dict[str, Array]:
         """Read a prediction file, or a folder, in the order of the cases.

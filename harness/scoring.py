@@ -45,7 +45,8 @@ def score_half(scorer: ScorerUnit, cases: CaseSet, predictions: Arrays, *, seale
     for key, value in values.items():
         low, high = statistics.percentile_interval(resampled[key])
         metrics[key] = Interval(_number(value), _number(low), _number(high))
-    return Half(n, n, metrics, {} if sealed else scorer.panel(cases.truth, predictions))
+    named = {**cases.truth, "id": np.array(cases.ids)}
+    return Half(n, n, metrics, {} if sealed else scorer.panel(named, predictions))
 
 
 def unscored(n_scored: int, n_expected: int) -> Half:

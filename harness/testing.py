@@ -67,7 +67,7 @@ def _assert_dataset(challenge: Challenge, dataset: Dataset) -> None:
 def _assert_scorer(challenge: Challenge, dataset: Dataset, folder: Path) -> None:
     scorer, cases = challenge.scorer, dataset.test
     keys = [metric.key for metric in challenge.card.metrics]
-    references = scorer.references(dataset.development.truth or {}, len(cases.cases))
+    references = scorer.references(dataset.development.truth or {}, cases)
     require(len(references) > 0, "a challenge must bring at least one reference row")
     for name, (title, predictions) in references.items():
         require(bool(title), f"reference {name!r} needs a title")

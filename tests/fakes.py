@@ -1,6 +1,8 @@
-"""Small submissions, as the text of model.py."""
+"""Small submissions, as the text of model.py, and cases without a file."""
 
 from __future__ import annotations
+
+from harness.contracts import Case, CaseSet
 
 TINY = '''
 import time
@@ -52,3 +54,8 @@ def predicting(body: str) -> str:
     """Return TINY with another end of predict_step."""
     head, _, tail = TINY.partition('        return {"aneurysm"')
     return head + body + tail[tail.index("\n") :]
+
+
+def nameless(n: int) -> CaseSet:
+    """Return n cases of as many patients, without files and truth."""
+    return CaseSet(tuple(Case(str(i), str(i), ()) for i in range(n)), None)

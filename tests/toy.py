@@ -89,8 +89,8 @@ def combine(folds):
     return {"label": np.mean([fold["label"] for fold in folds], axis=0)}
 
 
-def references(development, n):
-    return {"constant": ("Constant", {"label": np.full(n, 0.5)})}
+def references(development, cases):
+    return {"constant": ("Constant", {"label": np.full(len(cases.cases), 0.5)})}
 
 
 def write_predictions(path, cases, predictions):

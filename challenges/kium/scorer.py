@@ -31,7 +31,7 @@ from harness.statistics import placements
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.contracts import Array, Arrays, Metric
+    from harness.contracts import Array, Arrays, CaseSet, Metric
 
 __all__ = [
     "METRICS",
@@ -131,10 +131,11 @@ def _mean(folds: Sequence[Arrays], key: str) -> Array:
     return np.asarray(np.mean([fold[key] for fold in folds], axis=0, dtype=np.float64))
 
 
-def references(development: Arrays, n: int) -> dict[str, tuple[str, dict[str, Array]]]:
+def references(development: Arrays, cases: CaseSet) -> dict[str, tuple[str, dict[str, Array]]]:
     """Return the answers that need no image: nothing anywhere, and the development set's prevalences."""
     aneurysm = float(development["aneurysm"].mean())
     shares = development["locations"].mean(axis=0, dtype=np.float64)
+    n = len(cases.cases)
     nowhere = np.zeros((n, len(LOCATIONS)), dtype=np.uint8)
     return {
         "no_aneurysm": (

@@ -31,7 +31,7 @@ from harness.statistics import placements
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.contracts import Array, Arrays, Metric
+    from harness.contracts import Array, Arrays, CaseSet, Metric
 
 __all__ = [
     "METRICS",
@@ -133,12 +133,12 @@ def combine(folds: Sequence[Arrays]) -> dict[str, Array]:
     return {"pneumonia": np.asarray(mean), "decision": np.asarray(2 * votes > len(folds), dtype=np.uint8)}
 
 
-def references(development: Arrays, n: int) -> dict[str, tuple[str, dict[str, Array]]]:
+def references(development: Arrays, cases: CaseSet) -> dict[str, tuple[str, dict[str, Array]]]:
     """Return the answer that needs no image: the development set's prevalence for everyone."""
     prevalence = float(development["pneumonia"].mean())
     return {
         "prevalence": (
             "Prevalence of the development set (constant)",
-            {"pneumonia": np.full(n, prevalence)},
+            {"pneumonia": np.full(len(cases.cases), prevalence)},
         )
     }

@@ -17,6 +17,7 @@ from challenges.kium.panel import POOLED, facts
 from harness.cards import ChallengeCard
 from harness.statistics import bootstrap_counts
 from harness.validated import read_card
+from tests.fakes import nameless
 
 POSITIVES = (100, 100, 35, 34, 30, 18, 21, 13, 66, 30, 67, 96, 17, 11, 3, 2, 6, 4, 24, 3, 1)
 PATIENTS, ILL = 1127, 523
@@ -96,7 +97,7 @@ def test_the_published_aurocs_are_pairs_of_the_real_test(pairs: int, reported: f
 def test_no_aneurysm_anywhere_reaches_97_percent() -> None:
     """The constant answer scores .97123 in location accuracy, .5 in AUROC, and 0 in F1."""
     truth = real_marginals()
-    title, predictions = scorer.references(truth, PATIENTS)["no_aneurysm"]
+    title, predictions = scorer.references(truth, nameless(PATIENTS))["no_aneurysm"]
     found = scorer.score(truth, predictions)
     assert "constant" in title
     assert round(float(found["location_accuracy"]), 5) == 0.97123
@@ -110,13 +111,13 @@ def test_no_aneurysm_anywhere_reaches_97_percent() -> None:
 def test_the_prevalence_reference_is_calibrated_and_knows_nothing() -> None:
     """The development set's prevalence has no calibration error on it, and AUROCs of .5."""
     truth = real_marginals()
-    _, predictions = scorer.references(truth, PATIENTS)["prevalence"]
+    _, predictions = scorer.references(truth, nameless(PATIENTS))["prevalence"]
     found = scorer.score(truth, predictions)
     assert found["ece_aneurysm"] == pytest.approx(0, abs=1e-12)
     assert found["auroc_aneurysm"] == found["location_auroc"] == 0.5
     assert found["auprc_aneurysm"] == pytest.approx(ILL / PATIENTS)
     assert not predictions["locations"].any()
-    assert len(scorer.references(truth, 7)["prevalence"][1]["aneurysm"]) == 7
+    assert len(scorer.references(truth, nameless(7))["prevalence"][1]["aneurysm"]) == 7
 
 
 def test_a_frequent_location_is_in_the_prevalence_answer() -> None:
@@ -124,7 +125,7 @@ def test_a_frequent_location_is_in_the_prevalence_answer() -> None:
     locations = np.zeros((4, 21), dtype=np.uint8)
     locations[:2, 5] = 1
     truth = {"aneurysm": locations.any(axis=1).astype(np.uint8), "locations": locations}
-    _, predictions = scorer.references(truth, 3)["prevalence"]
+    _, predictions = scorer.references(truth, nameless(3))["prevalence"]
     assert np.flatnonzero(predictions["locations"][0]).tolist() == [5]
 
 

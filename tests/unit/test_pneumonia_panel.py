@@ -17,6 +17,7 @@ from challenges.pneumonia.panel import facts
 from harness.cards import ChallengeCard
 from harness.statistics import bootstrap_counts
 from harness.validated import read_card
+from tests.fakes import nameless
 
 SHARES = {NORMAL: 1341, BACTERIA: 2530, VIRUS: 1345}
 """Films of the real development set."""
@@ -184,7 +185,7 @@ def test_a_sensible_answer_has_no_note() -> None:
 def test_the_prevalence_answers_without_an_image() -> None:
     """It is calibrated where it was counted, knows nothing, and its accuracy is the prevalence."""
     truth = real_shares()
-    title, predictions = scorer.references(truth, sum(SHARES.values()))["prevalence"]
+    title, predictions = scorer.references(truth, nameless(sum(SHARES.values())))["prevalence"]
     found = scorer.score(truth, predictions)
     prevalence = truth["pneumonia"].mean()
     assert "constant" in title
@@ -193,7 +194,7 @@ def test_the_prevalence_answers_without_an_image() -> None:
     assert found["ece"] == pytest.approx(0, abs=1e-12)
     assert float(found["accuracy"]) == pytest.approx(prevalence, abs=1e-12)
     assert round(float(prevalence), 3) == 0.743
-    assert len(scorer.references(truth, 7)["prevalence"][1]["pneumonia"]) == 7
+    assert len(scorer.references(truth, nameless(7))["prevalence"][1]["pneumonia"]) == 7
 
 
 def test_per_case_scores_add_up_to_the_metrics() -> None:
