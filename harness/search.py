@@ -127,9 +127,9 @@ class Search:
                 return
             self._count(attempt, cell)
             index += 1
-            if FEWEST_FOLDS <= index < len(plan.folds) and self._is_worse(attempt):
-                number = self._best[0] if self._best else 0
-                reason = f"after {index} folds worse than trial {number} (p < {plan.config.sweep.p})"
+            better = self._better(attempt) if FEWEST_FOLDS <= index < len(plan.folds) else None
+            if better is not None:
+                reason = f"after {index} folds worse than trial {better} (p < {plan.config.sweep.p})"
                 self._end(attempt, "pruned", reason)
                 return
         value = pooled_score(plan, dict(enumerate(attempt.cells)))
@@ -153,18 +153,27 @@ class Search:
         event = {"event": "fold", "fold": index + 1, "of": len(plan.folds), "metrics": {"score": value}}
         self.progress.event(attempt.trial.number, event)
 
-    def _is_worse(self, attempt: Attempt) -> bool:
-        """Compare a trial with the best complete one, on the cases that both have predicted."""
+    def _better(self, attempt: Attempt) -> int | None:
+        """Return the number of a trial that is better on the cases that both have predicted.
+
+        It is compared with the best complete one and with those at work that are as far: until one is
+        complete, and beside it, a bad trial need not be trained to its end.
+        """
         asked = self.plan.config.sweep
         if asked.pruner == "none":
-            return False
+            return None
+        rivals = {
+            other.trial.number: other.scores
+            for other in self._waiting.values()
+            if len(other.cells) >= len(attempt.cells)
+        }
         best = best_trial(self.study)
-        if best is None:
-            return False
-        if self._best is None or self._best[0] != best.number:
-            plan = tuned(self.plan, best.params)
-            self._best = (best.number, scores_of(plan, stored(plan)))
-        return is_worse(attempt.scores, self._best[1], asked.p)
+        if best is not None:
+            if self._best is None or self._best[0] != best.number:
+                plan = tuned(self.plan, best.params)
+                self._best = (best.number, scores_of(plan, stored(plan)))
+            rivals = {best.number: self._best[1], **rivals}
+        return next((n for n, scores in rivals.items() if is_worse(attempt.scores, scores, asked.p)), None)
 
     def _end(self, attempt: Attempt, state: str, reason: str, value: float | None = None) -> None:
         """Tell Optuna and the display."""

@@ -37,6 +37,18 @@ def trials(record: dict[str, Any]) -> list[tuple[Any, ...]]:
     ]
 
 
+def test_a_trial_is_pruned_by_a_better_one_at_work_beside_it(toy: Workplace) -> None:
+    """Of two that start together, the noisy and slow one is not trained to its end."""
+    space = ("sweep.space.noise=choice(0.0, 9.0)", "sweep.space.sleep=choice(2.0) if noise in (9.0)")
+    toy.harness("run", "challenge=toy", "sweep.sampler=grid", "sweep.trials=2", "jobs=2", *space)
+    (record,) = tuned(toy)
+    found = {t["parameters"]["model.noise"]: t for t in record["sweep"]["trials"]}
+
+    assert (found[0.0]["state"], found[0.0]["folds"]) == ("complete", 5)
+    assert (found[9.0]["state"], found[9.0]["folds"] < 5) == ("pruned", True)
+    assert f"worse than trial {found[0.0]['number']} " in found[9.0]["reason"]
+
+
 def test_a_sweep_prunes_and_enters_its_best_trial(toy: Workplace) -> None:
     """The facts add up, the best trial's folds are the entry's, and the same command does nothing more."""
     toy.harness(*SWEEP)
