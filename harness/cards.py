@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,11 +23,28 @@ class MetricCard(Frozen):
 
 
 class RankingCard(Frozen):
-    """How the first metric ranks."""
+    """How entries are ranked."""
 
+    rule: Literal["first_metric", "case_ranks"] = "first_metric"
+    """first_metric: by the value of the first metric. case_ranks: entries are ranked for each case and
+    each of `columns`, and by the mean of these ranks (BraTS 2017-2020)."""
+    columns: tuple[str, ...] = ()
+    """Metric keys that the runs' per-case scores (cases.parquet) hold; of the rule case_ranks only."""
     decimals: int = Field(default=6, ge=0, le=15)
+    """At which values are compared; sums of ranks are whole numbers and compared exactly."""
     tie_breakers: tuple[str, ...] = ()
     description: str = ""
+
+    @model_validator(mode="after")
+    def _columns_fit_the_rule(self) -> RankingCard:
+        if (self.rule == "case_ranks") != bool(self.columns):
+            raise ValueError(
+                f"rule {self.rule!r} with {len(self.columns)} columns: case_ranks needs the metric keys "
+                "that are ranked case by case, first_metric takes none"
+            )
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"a column is ranked twice, among {list(self.columns)}")
+        return self
 
 
 class LiteratureRow(Frozen):
@@ -96,7 +113,8 @@ class ChallengeCard(Frozen):
         keys = [metric.key for metric in self.metrics]
         if len(set(keys)) < len(keys):
             raise ValueError(f"two metrics have one key, among {keys}")
-        for key in (*self.ranking.tie_breakers, *(row.metric for row in self.literature)):
+        ranking = (*self.ranking.columns, *self.ranking.tie_breakers)
+        for key in (*ranking, *(row.metric for row in self.literature)):
             if key not in keys:
                 raise ValueError(f"no metric has the key {key!r}. {did_you_mean(key, keys)[:-1]}")
         return self

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from harness.contracts import Metric
 
-__all__ = ["Card", "MetricFacts", "Published", "card_of"]
+__all__ = ["Card", "MetricFacts", "Published", "Rule", "card_of"]
+
+Rule = Literal["first_metric", "case_ranks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Card:
     version: str
     description: str
     metrics: tuple[MetricFacts, ...]
-    """The first ranks."""
+    """The first ranks, unless cases do."""
     decimals: int
     tie_breakers: tuple[str, ...]
     ranking_note: str
@@ -61,11 +63,27 @@ class Card:
     data_access: str
     citation: str
     literature: tuple[Published, ...]
+    rule: Rule = "first_metric"
+    columns: tuple[str, ...] = ()
+    """Of the rule case_ranks: the metrics by which entries are ranked case by case."""
+
+    @property
+    def by_case(self) -> bool:
+        """Whether entries are ranked case by case."""
+        return self.rule == "case_ranks"
 
     @property
     def ranking(self) -> MetricFacts:
-        """The metric that ranks."""
+        """The first metric: it ranks, unless cases do, and it is what a search looks for."""
         return self.metrics[0]
+
+    def role(self, key: str) -> str:
+        """Return what a metric does for the ranking; "" for one that is only shown."""
+        if self.by_case and key in self.columns:
+            return "ranked by case"
+        if not self.by_case and key == self.ranking.key:
+            return "ranks"
+        return "breaks ties" if key in self.tie_breakers else ""
 
     def metric(self, key: str) -> MetricFacts:
         """Return the metric of that key.
@@ -80,20 +98,28 @@ def card_of(name: str, content: Mapping[str, Any], find: Callable[[str], Metric]
     """Return the card of a challenge from the parsed challenge.yaml; `find` loads a metric by name.
 
     Raises:
-        ValueError: if a tie breaker is none of the metrics; and whatever `find` raises.
+        ValueError: if a tie breaker or column is none of the metrics, or the columns do not fit the
+            rule; and whatever `find` raises.
     """
     ranking = content.get("ranking") or {}
     metrics = tuple(_facts(item, find(item["metric"])) for item in content["metrics"])
     known = {metric.key for metric in metrics}
     breakers = tuple(ranking.get("tie_breakers") or ())
-    if unknown := [key for key in breakers if key not in known]:
-        raise ValueError(f"{name}: tie_breakers names {unknown[0]!r}, known are {sorted(known)}")
+    columns = tuple(ranking.get("columns") or ())
+    for field, keys in (("tie_breakers", breakers), ("columns", columns)):
+        if unknown := [key for key in keys if key not in known]:
+            raise ValueError(f"{name}: {field} names {unknown[0]!r}, known are {sorted(known)}")
+    rule = ranking.get("rule", "first_metric")
+    if rule not in get_args(Rule) or (rule == "case_ranks") != bool(columns):
+        raise ValueError(f"{name}: ranking rule {rule!r} with {len(columns)} columns")
     return Card(
         name=name,
         metrics=metrics,
         decimals=int(ranking.get("decimals", 6)),
         tie_breakers=breakers,
         ranking_note=_text(ranking, "description"),
+        rule=rule,
+        columns=columns,
         folds=int(content.get("folds", 10)),
         literature=_published(content.get("literature") or ()),
         **{key: _text(content, key) for key in _WORDS},

@@ -13,6 +13,7 @@ from leaderboard.card import Card
 __all__ = [
     "OLD_SCORER",
     "OLD_TRUTH",
+    "ROUNDING",
     "Basis",
     "HalfName",
     "Judged",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 HalfName = Literal["cv", "test"]
-Status = Literal["complete", "outdated", "failed", "partial", "undefined", "invalid", "unscored"]
+Status = Literal["complete", "outdated", "failed", "partial", "undefined", "invalid", "unscored", "unmatched"]
 
 STRENGTH = {"bubblewrap": 2, "reduced": 1, "none": 0}
 ROUNDING = 1e-9
@@ -44,6 +45,7 @@ NEWEST = {
     "undefined": "has no defined score",
     "invalid": "has an impossible score",
     "unscored": "has no score on the half that ranks",
+    "unmatched": "has no scores by case that fit this board",
 }
 
 

@@ -2,7 +2,8 @@
 
 A board is one challenge on one data set. On it stands, once, every entry that was run or scored:
 
-    ranked      complete, every expected case scored, a finite value of the ranking metric
+    ranked      complete, every expected case scored, a finite value of the first metric; where the
+                challenge ranks by case, with scores of every case too (`case_ranks`)
     unranked    everything else an entrant sent, last, with the reason, whatever the metric's direction
     references  answers that come with the challenge: never ranked, with the rank they would have
 """
@@ -12,11 +13,12 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.records import RunRecord
-from leaderboard.card import Card, MetricFacts, Published
+from harness.records import Interval, RunRecord
+from leaderboard.card import Card, Published
+from leaderboard.case_ranks import ByCase, CaseTables, Field, Reader, against_leader
 from leaderboard.judging import (
     HalfName,
     Judged,
@@ -31,6 +33,7 @@ from leaderboard.judging import (
     standing_of,
     truths_of,
 )
+from leaderboard.keys import Key, breakers_of, key_of, places
 
 __all__ = [
     "Board",
@@ -45,7 +48,7 @@ __all__ = [
     "standings",
 ]
 
-Key = tuple[float, ...]
+HALVES: tuple[HalfName, HalfName] = ("cv", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,8 @@ class Standings:
     unranked: tuple[Row, ...]
     references: tuple[Row, ...]
     literature: tuple[Published, ...]
+    by_case: ByCase | None = None
+    """Where the challenge ranks by case."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -162,11 +167,11 @@ def boards(records: Iterable[RunRecord]) -> tuple[Board, ...]:
     )
 
 
-def standings(records: Iterable[RunRecord], card: Card) -> Standings:
-    """Rank the records of one board.
+def standings(records: Iterable[RunRecord], card: Card, read: Reader | None = None) -> Standings:
+    """Rank the records of one board; `read` gives the scores by case, where the challenge ranks by them.
 
     Raises:
-        ValueError: if the records belong to more than one board.
+        ValueError: if the records belong to more than one board, or there is no reader that is needed.
     """
     found = boards(records)
     if len(found) > 1:
@@ -175,20 +180,36 @@ def standings(records: Iterable[RunRecord], card: Card) -> Standings:
     runs = board.records if board else ()
     options = runs[0].data.options if runs else {}
     basis = basis_of(runs, card)
-    half, judged = basis.half, _rows([judge(run, basis, card) for run in runs])
-    entries = [row for row in judged if row.record.entry.route != "reference"]
-    references = [row for row in judged if row.record.entry.route == "reference" and row.status != "outdated"]
+    half, judged = basis.half, [judge(run, basis, card) for run in runs]
+    tables = _tables(judged, card, read)
+    judged = judged if tables is None else [tables.checked(run, half) for run in judged]
+    rows = _rows(judged)
+    entries = [row for row in rows if row.record.entry.route != "reference"]
+    references = [row for row in rows if row.record.entry.route == "reference" and row.status != "outdated"]
     complete = [row for row in entries if row.status == "complete"]
-    ranked = _with_shift(_ranked(complete, card, half), card)
+    if tables is None:
+        ranked, placed = _by_first_metric(complete, references, card, half)
+        by_case = None
+    else:
+        ranked, placed, by_case = _by_case(complete, references, half, tables)
     return Standings(
         card=card,
         board=board,
         half=half,
         ranked=ranked,
         unranked=tuple(sorted((r for r in entries if r.status != "complete"), key=_unranked_order)),
-        references=_placed(references, ranked, card, half),
+        references=placed,
         literature=tuple(item for item in card.literature if item.fits(options)),
+        by_case=by_case,
     )
+
+
+def _tables(judged: list[Judged], card: Card, read: Reader | None) -> CaseTables | None:
+    if not card.by_case or not judged:
+        return None
+    if read is None:
+        raise ValueError(f"{card.name} ranks by case: a reader of the runs' scores by case is needed")
+    return CaseTables.of(judged, card, read)
 
 
 def fold_spread(record: RunRecord, key: str) -> FoldSpread:
@@ -241,61 +262,95 @@ def _entry_id(identity: tuple[str, ...]) -> str:
 
 
 # -------------------------------------------------------------------------------------- ranking
-def _key(record: RunRecord, card: Card, half: HalfName) -> Key:
-    """Return a key that is larger for the better entry: the ranking metric, then the tie breakers."""
-    metrics = [card.ranking, *(card.metric(key) for key in card.tie_breakers)]
-    return tuple(_signed(record, metric, card.decimals, half) for metric in metrics)
+def _by_first_metric(
+    complete: list[Row], references: list[Row], card: Card, half: HalfName
+) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Return the ranked entries, and the references with the rank that their score would have."""
+
+    def keys(rows: Sequence[Row], name: HalfName) -> list[Key]:
+        return [key_of(row.record, card, name) for row in rows]
+
+    key = card.ranking.key
+    both = [r for r in complete if None not in (scored(r.record.cv, key), scored(r.record.test, key))]
+    ranked = _ranked(complete, keys(complete, half))
+    ranked = _with_shift(ranked, both, keys(both, "cv"), keys(both, "test"))
+    others = keys(ranked, half)
+    return ranked, _placed(references, [(own, others) for own in keys(references, half)])
 
 
-def _signed(record: RunRecord, metric: MetricFacts, decimals: int, half: HalfName) -> float:
-    value = scored(half_of(record, half), metric.key)
-    if value is None:
-        return -math.inf
-    return round(value if metric.higher_is_better else -value, decimals)
+def _by_case(
+    complete: list[Row], references: list[Row], half: HalfName, tables: CaseTables
+) -> tuple[tuple[Row, ...], tuple[Row, ...], ByCase]:
+    """Return the same by ranks per case, and what these come to."""
+
+    def keys(rows: Sequence[Row], sums: Mapping[str, int], name: HalfName) -> list[Key]:
+        return [(-sums[row.record.run_id], *breakers_of(row.record, tables.card, name)) for row in rows]
+
+    main, other = tables.field([row.record for row in complete], half), HALVES[half == "cv"]
+    both = [row for row in complete if tables.whole(row.record)]
+    records = [row.record for row in both]
+    fields = {half: main if len(both) == len(complete) else tables.field(records, half)}
+    fields[other] = tables.field(records, other)
+    ranked = _ranked(complete, keys(complete, main.sums, half))
+    ranked = _with_shift(ranked, both, *(keys(both, fields[name].sums, name) for name in HALVES))
+    contests: list[tuple[Key, list[Key]]] = []
+    would_be: dict[str, Interval] = {}
+    for row in references:
+        if row.status == "complete":
+            own, others, would_be[row.id] = main.beside(tables.scores(row.record, half))
+            (key,) = keys([row], {row.record.run_id: own}, half)
+            contests.append((key, keys(ranked, others, half)))
+        else:
+            contests.append(((), []))
+    return ranked, _placed(references, contests), _result(ranked, both, main, fields[other], would_be)
 
 
-def _places(keys: Sequence[Key]) -> list[int]:
-    """Return each key's rank: one more than the number of strictly better keys."""
-    first: dict[Key, int] = {}
-    for place, key in enumerate(sorted(keys, reverse=True), start=1):
-        first.setdefault(key, place)
-    return [first[key] for key in keys]
+def _result(
+    ranked: tuple[Row, ...], both: list[Row], main: Field, other: Field, would_be: Mapping[str, Interval]
+) -> ByCase:
+    scores, others = main.scores(), other.scores()
+    names = tuple(row.id for row in ranked)
+    cumulative = main.cumulative[[main.names.index(row.record.run_id) for row in ranked]]
+    return ByCase(
+        scores={row.id: scores[row.record.run_id] for row in ranked} | dict(would_be),
+        others={row.id: others[row.record.run_id] for row in both},
+        ranked=names,
+        against_leader=against_leader(names, cumulative),
+        cases=len(main.patients),
+        patients=main.cumulative.shape[1],
+        cumulative=cumulative,
+    )
 
 
-def _ranked(rows: list[Row], card: Card, half: HalfName) -> tuple[Row, ...]:
-    places = _places([_key(row.record, card, half) for row in rows])
-    ranked = [replace(row, rank=place) for row, place in zip(rows, places, strict=True)]
+def _ranked(rows: list[Row], keys: Sequence[Key]) -> tuple[Row, ...]:
+    ranked = [replace(row, rank=place) for row, place in zip(rows, places(keys), strict=True)]
     return tuple(sorted(ranked, key=lambda row: (row.rank or 0, row.record.finished, row.id)))
 
 
-def _with_shift(rows: tuple[Row, ...], card: Card) -> tuple[Row, ...]:
-    """Add the CV and the test rank among the rows that have both values."""
-    key = card.ranking.key
-    both = [r for r in rows if None not in (scored(r.record.cv, key), scored(r.record.test, key))]
-    cv = _places([_key(row.record, card, "cv") for row in both])
-    test = _places([_key(row.record, card, "test") for row in both])
-    shifts = {row.id: (a, b) for row, a, b in zip(both, cv, test, strict=True)}
+def _with_shift(
+    rows: tuple[Row, ...], both: list[Row], cv: Sequence[Key], test: Sequence[Key]
+) -> tuple[Row, ...]:
+    """Add the CV and the test rank among the rows that have both values, whose keys these are."""
+    found = zip(both, places(cv), places(test), strict=True)
+    shifts = {row.id: (a, b) for row, a, b in found}
     return tuple(
         replace(row, cv_rank=shifts[row.id][0], test_rank=shifts[row.id][1]) if row.id in shifts else row
         for row in rows
     )
 
 
-def _placed(rows: list[Row], ranked: tuple[Row, ...], card: Card, half: HalfName) -> tuple[Row, ...]:
-    """Add to each reference the rank that its score would have, best first."""
-    keys = [_key(row.record, card, half) for row in ranked]
-
-    def place(row: Row) -> int | None:
-        own = _key(row.record, card, half)
-        return 1 + sum(key > own for key in keys) if row.status == "complete" else None
-
-    placed = [replace(row, rank=place(row)) for row in rows]
+def _placed(rows: list[Row], contests: Sequence[tuple[Key, Sequence[Key]]]) -> tuple[Row, ...]:
+    """Add to each reference the rank that its key would have among those of the entries, best first."""
+    placed = [
+        replace(row, rank=1 + sum(key > own for key in others) if row.status == "complete" else None)
+        for row, (own, others) in zip(rows, contests, strict=True)
+    ]
     return tuple(sorted(placed, key=lambda row: (row.rank or math.inf, row.record.entry.name, row.id)))
 
 
 # -------------------------------------------------------------------------------------- details
 def _unranked_order(row: Row) -> tuple[int, str, str]:
-    order = ("outdated", "unscored", "undefined", "invalid", "partial", "failed")
+    order = ("outdated", "unmatched", "unscored", "undefined", "invalid", "partial", "failed")
     return (order.index(row.status), row.record.entry.team.casefold(), row.id)
 
 

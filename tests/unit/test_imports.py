@@ -25,7 +25,7 @@ HEAVY = (
     "plotly",
     "cv2",
 )
-LEADERBOARD_MAY = {"atomic", "records", "metrics", "statistics", "errors", "contracts"}
+LEADERBOARD_MAY = {"atomic", "records", "metrics", "ranking", "statistics", "errors", "contracts"}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["list"], ["run", "--help"], ["score", "--help"]])
