@@ -16,17 +16,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from harness.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from harness.cards import ChallengeCard, SubmissionCard
-    from harness.contracts import DataUnit, ExecutorUnit, Metric, PhantomUnit, ScorerUnit
+    from harness.contracts import (
+        Array,
+        Arrays,
+        CaseSet,
+        DataUnit,
+        ExecutorUnit,
+        Metric,
+        PhantomUnit,
+        ScorerUnit,
+    )
 
 __all__ = [
     "Challenge",
     "Submission",
+    "ViewerUnit",
     "challenge",
     "digest",
     "executor",
@@ -110,6 +120,19 @@ def unit_files(folder: Path) -> list[Path]:
     return found
 
 
+class ViewerUnit(Protocol):
+    """`challenges/<name>/viewer.py`, which a challenge need not have.
+
+    The module itself, or what its `for_options(options)` returns.
+    """
+
+    def write(self, folder: Path, cases: CaseSet, predictions: Arrays, scores: Mapping[str, Array]) -> None:
+        """Write pictures of a few of these cases, and viewer.json, which `leaderboard.viewer` reads.
+
+        `folder` is there and empty; `scores` are the scorer's `per_case` of these predictions.
+        """
+
+
 @dataclass(frozen=True)
 class Challenge:
     """The question: a folder under `challenges/`."""
@@ -151,12 +174,21 @@ class Challenge:
     @property
     def scorer(self) -> ScorerUnit:
         """The judge by the rules of the options; runs in the parent only."""
-        module = self._module("scorer")
+        return cast("ScorerUnit", self._by_options("scorer"))
+
+    @property
+    def viewer(self) -> ViewerUnit | None:
+        """The writer of pictures of chosen cases, if the challenge has one."""
+        there = (self.folder / "viewer.py").is_file()
+        return cast("ViewerUnit", self._by_options("viewer")) if there else None
+
+    def _by_options(self, name: str) -> Any:  # noqa: ANN401  a module or what it makes
+        module = self._module(name)
         if not hasattr(module, "for_options"):
-            return cast("ScorerUnit", module)
+            return module
         from harness.config import chosen
 
-        return cast("ScorerUnit", module.for_options(chosen(self.card.options, self.options)))
+        return module.for_options(chosen(self.card.options, self.options))
 
     @cached_property
     def training_digest(self) -> str:

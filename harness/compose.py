@@ -226,6 +226,13 @@ def _case_scores(challenge: Challenge, dataset: Dataset, predicted: Mapping[str,
     return pd.concat(frames, ignore_index=True) if frames else None
 
 
+def _write_slices(folder: Path, challenge: Challenge, cases: CaseSet, predictions: Arrays) -> None:
+    """Write pictures of a few out-of-fold cases; those of the test set would show sealed truth."""
+    if (viewer := challenge.viewer) is not None and cases.truth is not None:
+        folder.mkdir()
+        viewer.write(folder, cases, predictions, challenge.scorer.per_case(cases.truth, predictions))
+
+
 def write_files(
     runs: Path,
     record: RunRecord,
@@ -250,6 +257,8 @@ def write_files(
         if frame is not None:
             frame.to_parquet(folder / "cases.parquet", index=False)
             (folder / "cases.parquet").chmod(0o600)  # an error of 0 or 1 is a label
+        if record.entry.route == "code" and "cv" in predicted:
+            _write_slices(folder / "viewer", challenge, dataset.development, predicted["cv"])
         (folder / "log").mkdir()
         for index, text in (logs or {}).items():
             (folder / "log" / f"fold_{index}.txt").write_text(text, encoding="utf-8")

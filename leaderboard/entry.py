@@ -18,6 +18,7 @@ from leaderboard.standings import HalfName, Row, Standings, fold_spread
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
 from leaderboard.tuned import tuned_of
 from leaderboard.values import Value, decimals_of, value_of
+from leaderboard.viewer import ViewerView
 
 __all__ = ["EntryView", "entry_view", "shared_decimals"]
 
@@ -91,6 +92,8 @@ class EntryView:
     folds: tuple[FoldRow, ...]
     panels: tuple[PanelView, ...]
     """Of the out-of-fold half alone: on the test set they would spell out sealed labels."""
+    viewer: ViewerView | None
+    """Slices of chosen cases, of the out-of-fold half too."""
     facts: tuple[Fact, ...]
     tuned: str
     """The mark of a tuned entry; empty of another."""
@@ -120,7 +123,13 @@ def shared_decimals(standing: Standings) -> Decimals:
     }
 
 
-def entry_view(row: Row, standing: Standings, decimals: Decimals, plots: Plots = NO_PLOTS) -> EntryView:
+def entry_view(
+    row: Row,
+    standing: Standings,
+    decimals: Decimals,
+    plots: Plots = NO_PLOTS,
+    viewer: ViewerView | None = None,
+) -> EntryView:
     """Return what an entry's page shows; `plots` are the figures of the search of a tuned one."""
     record, card, board = row.record, standing.card, standing.board
     ranking = {half: decimals[card.ranking.key, half] for half in BOTH}
@@ -146,6 +155,7 @@ def entry_view(row: Row, standing: Standings, decimals: Decimals, plots: Plots =
         fold_metrics=tuple(metric.title for metric in card.metrics) if record.cells else (),
         folds=tuple(_fold(cell, card, decimals) for cell in sorted(record.cells, key=_fold_order)),
         panels=panel_views(record.cv),
+        viewer=viewer,
         facts=_facts(row, card),
         tuned=tuned.mark if (tuned := tuned_of(record.sweep, ranking)) else "",
         search=search_view(record.sweep, card.ranking, ranking, plots) if record.sweep else None,

@@ -5,6 +5,8 @@ site/<challenge>/index.html                      one challenge
 site/<challenge>/<board>/index.html              one board: the standings
 site/<challenge>/<board>/standings.{csv,json}    the same, at full precision
 site/<challenge>/<board>/entries/<entry>.html    one entry
+site/<challenge>/<board>/entries/<entry>/        its slice viewer's label maps and downloads, if it has one
+site/<challenge>/<board>/viewer/                 the pictures of all slice viewers of the board, by content
 site/static/                                     style and scripts; Plotly too, if a tuned entry has figures
 """
 
@@ -28,6 +30,7 @@ from leaderboard.export import as_csv, as_json
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.standings import Standings, boards, standings
+from leaderboard.viewer import slices_of
 
 __all__ = ["build", "files_of"]
 
@@ -86,7 +89,7 @@ def files_of(
 ) -> Files:
     """Yield name and content of every file: entries first, then what points at them.
 
-    `runs` holds the figures of tuned runs, which are too large for their records.
+    `runs` holds what is too large for records: the figures of tuned runs, the slices of chosen cases.
     """
     views: dict[str, list[BoardView]] = {}
     plotly: Bundle | None = None
@@ -101,7 +104,7 @@ def files_of(
                 plotly = bundle()
             views[name].append(view := board_view(standing))
             if name in renewed:
-                yield from _board_files(f"{name}/{board.id}", standing, view, _drawable(plots, plotly))
+                yield from _board_files(f"{name}/{board.id}", standing, view, _drawable(plots, plotly), runs)
         if name in renewed:
             page = IndexView((challenge_view(card, views[name]),), single=True)
             yield f"{name}/index.html", _render("index.html", page, "../")
@@ -124,11 +127,16 @@ def _drawable(plots: Mapping[str, Plots], plotly: Bundle | None) -> dict[str, Pl
     return {name: replace(found, styles=plotly.styles) for name, found in plots.items()}
 
 
-def _board_files(folder: str, standing: Standings, view: BoardView, plots: Mapping[str, Plots]) -> Files:
-    decimals = shared_decimals(standing)
+def _board_files(
+    folder: str, standing: Standings, view: BoardView, plots: Mapping[str, Plots], runs: Path
+) -> Files:
+    decimals, pictures = shared_decimals(standing), set[str]()
     for row in standing.rows:
-        page = entry_view(row, standing, decimals, plots.get(row.id, Plots()))
+        slices = slices_of(runs, row.record, row.id)
+        page = entry_view(row, standing, decimals, plots.get(row.id, Plots()), slices.view)
         yield f"{folder}/entries/{row.id}.html", _render("entry.html", page, "../../../")
+        yield from ((f"{folder}/{name}", file) for name, file in slices.files if name not in pictures)
+        pictures.update(name for name, _ in slices.files)
     yield f"{folder}/standings.csv", as_csv(standing).encode()
     yield f"{folder}/standings.json", as_json(standing).encode()
     yield f"{folder}/index.html", _render("board.html", view, "../../")
