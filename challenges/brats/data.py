@@ -21,7 +21,7 @@ import numpy as np
 
 from challenges.brats.grids import differences, grid_of
 from challenges.brats.images import brain_box, intensities, statistics
-from challenges.brats.label_files import LabelFile, find_labels, read_label_file, read_label_files, truth_of
+from challenges.brats.label_files import LabelFile, read_label_file, read_label_files, truth_of
 from challenges.brats.labels import DEFAULT, ET, edition_of
 from challenges.brats.layout import CaseFolder, base_of, find
 from challenges.brats.names import MODALITIES, patients
@@ -125,7 +125,7 @@ def _rows(opened: Sequence[_Opened]) -> list[tuple[Volume, Geometry]]:
 def _test_truth(test: Sequence[_Opened], truth: Path | None, edition: str) -> Arrays | None:
     if truth is None:
         return truth_of(_rows(test)) if _rows(test) else None
-    rows = read_label_files(find_labels(truth), [one.case.id for one in test], edition, str(truth))
+    rows = read_label_files(truth, [one.case.id for one in test], edition)
     pairs = zip(test, rows, strict=True)
     wrong = [problem for one, (_, found) in pairs if one.grid for problem in differences(one.grid, found)]
     refuse(f"{truth} does not lie on the grids of the cases", wrong)

@@ -30,16 +30,12 @@ def grid_of(files: Sequence[Path], problems: list[str]) -> Geometry | None:
     for path in files:
         try:
             geometries.append(read_geometry(path))
-            problems += [f"{path} is cut short; copy or download it again"] if _cut_short(path) else []
+            problems += _damage(path)
         except UserError as error:
-            problems.append(_sentence(error))
+            problems.append(str(error).rstrip("."))
     for other in geometries[1:]:
         problems += differences(geometries[0], other)
     return geometries[0] if geometries else None
-
-
-def _sentence(error: UserError) -> str:
-    return str(error).rstrip(".")
 
 
 def differences(first: Geometry, other: Geometry) -> Iterator[str]:
@@ -67,8 +63,8 @@ def orientation(affine: NDArray[np.float64]) -> str:
 
 
 # ----------------------------------------------------------------------------------------------- whole
-def _cut_short(path: Path) -> bool:
-    """Whether a NIfTI file ends before its last voxel.
+def _damage(path: Path) -> list[str]:
+    """Return why a NIfTI file is not whole: packed otherwise than it is named, or ending before its last voxel.
 
     A gzip file says at its end how much it holds: only one that says something else is inflated.
     """
@@ -76,8 +72,11 @@ def _cut_short(path: Path) -> bool:
         packed = file.read(2) == GZIP
         file.seek(-4 if packed else 0, 2)
         length = int.from_bytes(file.read(4), "little") if packed else file.tell()
+    if packed != path.name.endswith(".gz"):
+        return [f"{path} is {'' if packed else 'not '}packed by gzip, unlike its name says; rename it"]
     needed = _bytes_needed(path, packed=packed)
-    return length < needed if not packed else length != needed % 2**32 and _inflated(path) < needed
+    short = length != needed % 2**32 and _inflated(path) < needed if packed else length < needed
+    return [f"{path} is cut short; copy or download it again"] if short else []
 
 
 def _bytes_needed(path: Path, *, packed: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,7 +42,8 @@ def _stored(path: Path) -> NDArray[np.generic]:
     import nibabel
 
     try:
-        return np.asarray(nibabel.Nifti1Image.from_filename(path).dataobj)
+        image: Any = nibabel.load(path)
+        return np.asarray(image.dataobj)
     except (nibabel.filebasedimages.ImageFileError, EOFError, OSError, ValueError, zlib.error) as error:
         raise UserError(f"{path} is no whole NIfTI file ({error}). Copy it again.") from None
 

@@ -1,171 +1,126 @@
-"""Label files of many cases, a folder or a zip, matched by case id; and what one file holds.
-
-A member of a zip is never extracted under its own name: its bytes, limited, go to a file of ours.
-"""
+"""Label files of many cases, a folder or a zip, matched by case id; and what one file holds."""
 
 from __future__ import annotations
 
 import os
-import stat
-import tempfile
-import zipfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from challenges.brats.labels import ET_IN_FILES, from_file, known
 from challenges.brats.names import case_of_labels
+from harness import archive
 from harness.errors import UserError, refuse
-from harness.segmentation.nifti import Geometry, read_labels
+from harness.safe_open import MEGABYTE
+from harness.segmentation.nifti import Geometry, labels_of
 from harness.volumes import Volume, column
 
 if TYPE_CHECKING:
     from harness.contracts import Arrays
 
-__all__ = ["LabelFile", "find_labels", "read_label_file", "read_truth", "truth_of"]
+__all__ = [
+    "LabelFile",
+    "decoded",
+    "find_labels",
+    "read_label_file",
+    "read_label_files",
+    "read_truth",
+    "truth_of",
+]
 
-DEPTH = 4
-MAX_BYTES = 256 << 20
-"""Of one member of a zip, inflated: 240 x 240 x 155 voxels of 8 bytes are 68 MB."""
-MAX_MEMBERS = 20_000
+LARGEST = 256 * MEGABYTE
+"""A label file, inflated: 240 x 240 x 155 voxels of 8 bytes are 71 MB."""
 BYTES = range(256)
+Labelled = tuple[Volume, Geometry]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelFile:
-    """One label file, in a folder or in a zip."""
+    """One label file in a folder."""
 
     case: str
     path: Path
-    """The file, or the zip that it is in."""
-    member: str = ""
-
-    @property
-    def shown(self) -> str:
-        """How messages call it."""
-        return f"{self.path}:{self.member}" if self.member else str(self.path)
-
-    @contextmanager
-    def opened(self) -> Iterator[Path]:
-        """Give a path to read it from; of a zip's member a temporary copy.
-
-        Raises:
-            UserError: a member that cannot be read, or is larger than MAX_BYTES.
-        """
-        if not self.member:
-            yield self.path
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / f"labels{'.nii.gz' if self.member.endswith('.gz') else '.nii'}"
-            copy.write_bytes(_member(self))
-            yield copy
 
 
 # ---------------------------------------------------------------------------------------------- a set
-def find_labels(path: Path) -> dict[str, LabelFile]:
-    """Return the label files of a folder or a zip by case id; no file is opened.
+def find_labels(path: Path) -> dict[str, str]:
+    """Return the label files of a folder or a zip, case id -> path inside it; none of them is opened.
 
     Raises:
         UserError: neither, links, a case twice, or none at all.
     """
-    if path.is_dir():
-        listed, problems = _in_folder(path, path, 0)
-    elif path.is_file() and zipfile.is_zipfile(path):
-        listed, problems = _in_zip(path)
-    else:
-        what = "is neither a folder nor a zip" if path.exists() else "does not exist"
-        raise UserError(f"{path} {what}. Name a folder or a zip of <case id>.nii.gz files.")
-    of: dict[str, list[LabelFile]] = defaultdict(list)
-    for file in listed:
-        of[file.case].append(file)
-    doubled = [files for files in of.values() if len(files) > 1]
-    problems += [f"case {f[0].case} is there twice: {f[0].shown} and {f[1].shown}" for f in doubled]
-    if not listed and not problems:
+    with archive.opened(path) as files:
+        if files.kind == "file":
+            raise UserError(f"{path} is neither a folder nor a zip of files named <case id>.nii.gz.")
+        of: dict[str, list[str]] = defaultdict(list)
+        for name in files.names:
+            if case := case_of_labels(PurePosixPath(name).name):
+                of[case].append(name)
+    problems = [
+        f"case {case} is there twice: {' and '.join(names)}" for case, names in of.items() if names[1:]
+    ]
+    if not of:
         problems.append("it holds no file named <case id>.nii, <case id>.nii.gz or <case id>_seg.nii.gz")
     refuse(f"{path} is no set of label files", problems)
-    return {case: files[0] for case, files in sorted(of.items())}
+    return {case: names[0] for case, names in sorted(of.items())}
 
 
-def _in_folder(base: Path, folder: Path, depth: int) -> tuple[list[LabelFile], list[str]]:
-    found: list[LabelFile] = []
-    problems: list[str] = []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        path, case = Path(entry.path), case_of_labels(entry.name)
-        if entry.name.startswith("."):
-            continue
-        if entry.is_symlink():
-            shown = path.relative_to(base).as_posix()
-            problems += [f"{shown} is a symbolic link; copy the file itself"] if case or path.is_dir() else []
-        elif entry.is_dir() and depth < DEPTH:
-            inner, wrong = _in_folder(base, path, depth + 1)
-            found, problems = found + inner, problems + wrong
-        elif entry.is_file() and case:
-            found.append(LabelFile(case, path))
-    return found, problems
+def read_label_files(path: Path, ids: Sequence[str], edition: str) -> list[Labelled]:
+    """Read the label files of exactly the cases `ids`, in their order, several at a time.
 
+    Raises:
+        UserError: not a folder or zip of them; else with all that is missing, extra or wrong, by file.
+    """
+    names = find_labels(path)
+    problems = [f"case {case} has no label file" for case in sorted(set(ids) - set(names))]
+    problems += [f"{names[case]} is of no case" for case in sorted(set(names) - set(ids))]
+    with archive.opened(path) as files:
 
-def _in_zip(path: Path) -> tuple[list[LabelFile], list[str]]:
-    with zipfile.ZipFile(path) as file:
-        members = file.infolist()
-    if len(members) > MAX_MEMBERS:
-        raise UserError(f"{path} has {len(members)} members; at most {MAX_MEMBERS} are read.")
-    found, problems = [], []
-    for info in members:
-        name = info.filename.rpartition("/")[2]
-        if info.is_dir() or name.startswith(".") or "__MACOSX" in info.filename:
-            continue
-        if stat.S_ISLNK(info.external_attr >> 16):
-            problems.append(f"{info.filename} is a symbolic link; put the file itself into the zip")
-        elif info.flag_bits & 1:
-            problems.append(f"{info.filename} is encrypted")
-        elif case := case_of_labels(name):
-            found.append(LabelFile(case, path, info.filename))
-    return found, problems
+        def read(case: str) -> Labelled | str:
+            try:
+                return decoded(Path(files.shown(names[case])), files.read(names[case], LARGEST), edition)
+            except UserError as error:
+                return str(error).rstrip(".")
 
-
-def _member(file: LabelFile) -> bytes:
-    try:
-        with zipfile.ZipFile(file.path) as archive, archive.open(file.member) as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
-        raise UserError(f"{file.shown} cannot be read ({error}). Write the zip again.") from None
-    if len(content) > MAX_BYTES:
-        raise UserError(f"{file.shown} is larger than {MAX_BYTES >> 20} MB.")
-    return content
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = list(pool.map(read, [case for case in ids if case in names]))
+    refuse(f"{path} does not fit the cases", problems + [row for row in found if isinstance(row, str)])
+    return [row for row in found if not isinstance(row, str)]
 
 
 # ------------------------------------------------------------------------------------------- one file
-def read_label_file(file: LabelFile, edition: str) -> tuple[Volume, Geometry]:
+def read_label_file(file: LabelFile, edition: str) -> Labelled:
     """Return a file's labels in the coding inside, and its geometry.
 
     Raises:
-        UserError: no NIfTI volume of three axes, cut short, a value that is not whole, or a label that
-            the edition does not know; it says which edition does.
+        UserError: as `decoded`.
     """
-    with file.opened() as path:
-        try:
-            found = read_labels(path, BYTES)
-        except UserError as error:
-            raise UserError(str(error).replace(str(path), file.shown)) from None
+    return decoded(file.path, file.path.read_bytes(), edition)
+
+
+def decoded(path: Path, content: bytes, edition: str) -> Labelled:
+    """Return the labels of a file with these bytes, in the coding inside, and its geometry.
+
+    Raises:
+        UserError: no NIfTI volume of three axes, cut short, a value that is not whole, or a label that
+            the edition does not know; it says which edition does. `path` is what it calls the file.
+    """
+    found = labels_of(path, content, BYTES)
     volume = Volume.of(found.labels)
     unknown = sorted(set(volume.labels()) - set(known(edition)))
     if unknown:
-        raise UserError(_unknown_label(file, unknown[0], edition))
-    if volume.labels()[-1:] == (ET_IN_FILES[edition],):
-        volume = Volume.of(from_file(found.labels, edition))
-    return volume, replace(found.geometry, path=file.path)
+        raise UserError(_unknown_label(path, unknown[0], edition))
+    inside = from_file(found.labels, edition)
+    return volume if inside is found.labels else Volume.of(inside), found.geometry
 
 
-def _unknown_label(file: LabelFile, label: int, edition: str) -> str:
-    wrong = (
-        f"{file.shown} holds the label {label}; edition={edition} knows {', '.join(map(str, known(edition)))}"
-    )
+def _unknown_label(path: Path, label: int, edition: str) -> str:
+    wrong = f"{path} holds the label {label}; edition={edition} knows {', '.join(map(str, known(edition)))}"
     others = [f"edition={name}" for name, et in ET_IN_FILES.items() if et == label]
     if not others:
         return f"{wrong}."
@@ -174,7 +129,7 @@ def _unknown_label(file: LabelFile, label: int, edition: str) -> str:
 
 
 # --------------------------------------------------------------------------------------------- truth
-def truth_of(rows: Sequence[tuple[Volume, Geometry]]) -> Arrays:
+def truth_of(rows: Sequence[Labelled]) -> Arrays:
     """Return labels, spacing and affine of these cases, in their order."""
     return {
         "labels": column(volume for volume, _ in rows),
@@ -189,27 +144,4 @@ def read_truth(path: Path, ids: Sequence[str], edition: str) -> Arrays:
     Raises:
         UserError: missing, extra and doubled cases, and everything wrong with a file.
     """
-    return truth_of(read_label_files(find_labels(path), ids, edition, str(path)))
-
-
-def read_label_files(
-    files: Mapping[str, LabelFile], ids: Sequence[str], edition: str, where: str
-) -> list[tuple[Volume, Geometry]]:
-    """Read the label files of exactly the cases `ids`, in their order, several at a time.
-
-    Raises:
-        UserError: with all that is wrong, by case and file.
-    """
-    problems = [f"case {case} has no label file" for case in sorted(set(ids) - set(files))]
-    problems += [f"{files[case].shown} is of no case" for case in sorted(set(files) - set(ids))]
-
-    def read(case: str) -> tuple[Volume, Geometry] | str:
-        try:
-            return read_label_file(files[case], edition)
-        except UserError as error:
-            return str(error).rstrip(".")
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(read, [case for case in ids if case in files]))
-    refuse(f"{where} does not fit the cases", problems + [row for row in found if isinstance(row, str)])
-    return [row for row in found if not isinstance(row, str)]
+    return truth_of(read_label_files(path, ids, edition))

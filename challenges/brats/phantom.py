@@ -4,8 +4,9 @@
 2020/MICCAI_BraTS2020_ValidationData/...     with the sealed label maps of the test set
 2023/ASNR-MICCAI-BraTS2023-GLI-Challenge-{Training,Validation}Data/BraTS-GLI-00002-000/...-t1n.nii.gz
 
-Both hold the same brains; 2023/ serves edition 2026 too. `contrast` is the one knob: how far the tumour stands
-out. At .5 a model that looks at voxels one by one finds half of it, one that sees shapes nearly all.
+Both hold the same brains; 2023/ serves edition 2026 too. `contrast` is the one knob: how far the tumour
+stands out. At .5 a model of single voxels (quadratic discriminant analysis) has a whole-tumour Dice of .63,
+the same one on blurred images .86.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import csv
 import gzip
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -159,7 +161,7 @@ def _write_case(root: Path, entry: Entry, size: Size, contrast: float) -> list[i
             (*words, "seg"), [*packed, _nifti(to_file(labels, edition), size)], strict=True
         ):
             (folder / f"{case}{join}{word}.nii.gz").write_bytes(content)
-    return np.bincount(labels.ravel(), minlength=len(NAMES)).tolist()
+    return [int(n) for n in np.bincount(labels.ravel(), minlength=len(NAMES))]
 
 
 def _nifti(voxels: NDArray[Any], size: Size) -> bytes:
@@ -168,7 +170,7 @@ def _nifti(voxels: NDArray[Any], size: Size) -> bytes:
 
     affine = np.diag([-size.spacing, -size.spacing, size.spacing, 1.0])
     affine[1, 3] = (size.shape[1] - 1) * size.spacing
-    image = nibabel.Nifti1Image(voxels, affine)
+    image: Any = nibabel.nifti1.Nifti1Image(voxels, affine)  # type: ignore[no-untyped-call]  # nibabel's
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     return gzip.compress(image.to_bytes(), QUICK, mtime=0)
@@ -236,9 +238,96 @@ def _write_latent(
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-DEFECTS: dict[str, Callable[[Path], Path]] = {}
+# ------------------------------------------------------------------------------------- the defects
+def _training(root: Path, part: str) -> list[Path]:
+    """Return the files of one part of the training cases of 2020, sorted."""
+    return sorted((root / "2020").glob(f"*TrainingData/*/*_{part}.nii.gz"))
+
+
+def _missing_modality(root: Path) -> Path:
+    """Lose the T2 image of a case."""
+    path = _training(root, "t2")[0]
+    path.unlink()
+    return path
+
+
+def _doubled_modality(root: Path) -> Path:
+    """Keep the unpacked copy of an image beside it."""
+    path = _training(root, "t1")[0]
+    path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+    return path
+
+
+def _cut(root: Path, part: str) -> Path:
+    path = _training(root, part)[0]
+    path.write_bytes(path.read_bytes()[:-1000])
+    return path
+
+
+def _other_header(root: Path) -> Path:
+    """Say that the voxels of one image lie the other way round."""
+    path = _training(root, "t1ce")[0]
+    return _changed(path, 280, np.array([4, 0, 0, 0], dtype="<f4").tobytes())
+
+
+def _changed(path: Path, offset: int, content: bytes) -> Path:
+    whole = bytearray(gzip.decompress(path.read_bytes()))
+    whole[offset : offset + len(content)] = content
+    path.write_bytes(gzip.compress(bytes(whole), QUICK, mtime=0))
+    return path
+
+
+def _foreign_label(root: Path) -> Path:
+    """Write a label of 2023 into a file of 2020."""
+    return _changed(_training(root, "seg")[0], 352, b"\x03")
+
+
+def _lost_labels(root: Path) -> Path:
+    """Lose the label map of a training case."""
+    path = _training(root, "seg")[0]
+    path.unlink()
+    return path
+
+
+def _twice(root: Path) -> Path:
+    """Copy a training case into the validation set."""
+    folder = _training(root, "seg")[0].parent
+    copy = root / "2020" / FOLDERS["2020"].format(HALVES[1]) / folder.name
+    shutil.copytree(folder, copy)
+    return copy
+
+
+def _case_355(root: Path) -> Path:
+    """Name a case as the one whose label map has a name of its own in the public set."""
+    folder = _training(root, "seg")[0].parent
+    odd = folder.rename(folder.with_name("BraTS20_Training_355"))
+    for path in odd.iterdir():
+        path.rename(odd / path.name.replace(folder.name, odd.name))
+    labels = odd / f"{odd.name}_seg.nii.gz"
+    return labels.rename(odd / "W39_1998.09.19_Segm.nii.gz")
+
+
+def _stray_file(root: Path) -> Path:
+    """Leave what a file manager leaves behind."""
+    path = _training(root, "t1")[0].parent / ".DS_Store"
+    path.write_bytes(b"\x00\x00\x00\x01Bud1")
+    return path
+
+
+DEFECTS: dict[str, Callable[[Path], Path]] = {
+    "missing_modality": _missing_modality,
+    "doubled_modality": _doubled_modality,
+    "cut_image": lambda root: _cut(root, "flair"),
+    "cut_labels": lambda root: _cut(root, "seg"),
+    "other_header": _other_header,
+    "foreign_label": _foreign_label,
+    "lost_labels": _lost_labels,
+    "twice": _twice,
+    "case_355": _case_355,
+    "stray_file": _stray_file,
+}
 
 
 def defect(root: Path, name: str) -> Path:
-    """Put one defect of real data into written phantom patients; return the file it is in."""
+    """Put one defect of real data into the written patients of 2020; return the file or folder it is in."""
     return DEFECTS[name](root)
