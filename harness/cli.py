@@ -200,6 +200,7 @@ def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> 
     from rich.console import Console
 
     from harness.records import load_all
+    from leaderboard.case_ranks import case_files
     from leaderboard.standings import boards, standings
     from leaderboard.terminal import render
 
@@ -209,7 +210,7 @@ def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> 
         console.print(render(standings([], card)))
     for board in found:
         if fingerprint in (None, board.fingerprint):
-            console.print(render(standings(board.records, card)))
+            console.print(render(standings(board.records, card, case_files(config.runs))))
 
 
 def _print_half(half: Half) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from leaderboard.card import Card, Published
 from leaderboard.judging import OLD_SCORER
+from leaderboard.rank_score import TITLE, definition_of, titles_of
 from leaderboard.standings import Standings
 from leaderboard.text import clean, count
 
@@ -79,15 +80,36 @@ def rule_of(standing: Standings) -> str:
         else "on the pooled out-of-fold predictions of the development set (CV), because this board has no "
         "test scores"
     )
+    if card.by_case:
+        return _rule_by_case(standing, where)
     direction = "higher" if card.ranking.higher_is_better else "lower"
-    ties = ", then ".join(card.metric(key).title for key in card.tie_breakers)
-    equal = f"Equal entries are ordered by {ties}; what" if ties else "What"
     return (
         f"Entries are ranked by {card.ranking.title} {where}; {direction} is better. Values are compared at "
         f"{card.decimals} decimals, although fewer are shown: no more than the number of cases supports. "
-        f"{equal} is still equal shares a rank. An entry that failed, is incomplete or has an undefined "
-        "value is never ranked."
+        f"{_equal(card)} is still equal shares a rank. An entry that failed, is incomplete or has an "
+        "undefined value is never ranked."
     )
+
+
+def _rule_by_case(standing: Standings, where: str) -> str:
+    """Return the rule of BraTS 2017-2020, and what follows from it."""
+    card = standing.card
+    at = f", at {card.decimals} decimals" if card.tie_breakers else ""
+    return (
+        f"For each case and each of {titles_of(card)}, the {count(len(standing.ranked))} ranked entries are "
+        f"ranked {where}; equal ones share the mean of their ranks, and a value that is not defined is the "
+        "worst. The mean of an entry's ranks divided by the number of ranked entries is its rank score; "
+        "lower is better. It depends on who takes part: a new entry changes the scores of all, and those of "
+        "two boards cannot be compared. Sums of ranks are whole numbers and compared exactly. "
+        f"{_equal(card, at)} is still equal shares a rank. An entry that failed, is incomplete or whose "
+        "scores do not cover every case is never ranked and changes nobody's score; neither does a reference "
+        "answer, whose score is the one it would have as one more entry, alone."
+    )
+
+
+def _equal(card: Card, how: str = "") -> str:
+    ties = ", then ".join(card.metric(key).title for key in card.tie_breakers)
+    return f"Equal entries are ordered by {ties}{how}; what" if ties else "What"
 
 
 def warnings_of(standing: Standings) -> tuple[str, ...]:
@@ -131,13 +153,13 @@ def _spelt(names: list[str]) -> str:
 
 def metrics_of(card: Card) -> tuple[MetricView, ...]:
     """Return what each metric means and does."""
-    roles = {card.ranking.key: "ranks", **dict.fromkeys(card.tie_breakers, "breaks ties")}
-    return tuple(
+    score = (MetricView(TITLE, definition_of(card), "lower is better", "ranks"),) if card.by_case else ()
+    return score + tuple(
         MetricView(
             title=metric.title,
             description=metric.description,
             direction="higher is better" if metric.higher_is_better else "lower is better",
-            role=roles.get(metric.key, ""),
+            role=card.role(metric.key),
         )
         for metric in card.metrics
     )

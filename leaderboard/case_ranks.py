@@ -24,6 +24,7 @@ from leaderboard.card import Card
 from leaderboard.judging import ROUNDING, HalfName, Judged, age, half_of, scored
 
 __all__ = [
+    "HALVES",
     "PERMUTATIONS",
     "ByCase",
     "CaseScores",
@@ -41,7 +42,7 @@ MOST_COMPARISONS = 500_000_000
 """Pairs times swaps: a thousand entries are compared in about a second, with a thousand swaps a pair."""
 MOST_PAIRED = 1000
 
-HALVES: tuple[HalfName, ...] = ("cv", "test")
+HALVES: tuple[HalfName, HalfName] = ("cv", "test")
 WORDS = {"cv": "out-of-fold", "test": "test"}
 AGAIN = "Move the run's folder out of runs/ and type the command again"
 MISSING = f"Its scores by case ({FILE}) are missing, and this board ranks case by case. {AGAIN}."
@@ -294,6 +295,10 @@ class ByCase:
     patients: int
     cumulative: NDArray[np.int64] = field(repr=False, compare=False)
     """Of the ranked, (entries, patients): for sums alone, never shown."""
+
+    def of(self, name: str, *, main: bool = True) -> Interval | None:
+        """Return a row's score on the half that ranks, or on the other; None if it has none."""
+        return (self.scores if main else self.others).get(name)
 
     @cached_property
     def pairs(self) -> NDArray[np.float64]:

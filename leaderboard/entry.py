@@ -10,9 +10,9 @@ from harness.records import Half, RunRecord
 from leaderboard.about import ISOLATION, NO_CODE, Fact
 from leaderboard.card import Card, MetricFacts
 from leaderboard.figures import Strip, strip
-from leaderboard.pages import BOTH, HALVES, ROUTES
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.plots import Plots
+from leaderboard.rows import BOTH, HALVES, ROUTES
 from leaderboard.search import SearchView, search_view
 from leaderboard.standings import HalfName, Row, Standings, fold_spread
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
@@ -207,11 +207,10 @@ def _cases(half: Half | None) -> str:
 def _metric(metric: MetricFacts, record: RunRecord, card: Card, decimals: Decimals) -> MetricRow:
     spread = fold_spread(record, metric.key)
     digits = decimals[metric.key, "cv"]
-    role = "ranks" if metric == card.ranking else "breaks ties" if metric.key in card.tie_breakers else ""
     words = f"{spread.defined} of {len(spread.values)} folds have a value" if spread.values else ""
     return MetricRow(
         title=metric.title,
-        role=role,
+        role=card.role(metric.key),
         direction="higher is better" if metric.higher_is_better else "lower is better",
         cv=value_of(record.cv, metric.key, digits),
         test=value_of(record.test, metric.key, decimals[metric.key, "test"]),

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.records import Half, SweepFacts, dump, plain
+from leaderboard.case_ranks import HALVES, PERMUTATIONS
 from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean
 
-__all__ = ["as_csv", "as_json"]
+__all__ = ["as_csv", "as_json", "as_pairs"]
 
 FORMULA = ("=", "+", "-", "@")
 
@@ -26,11 +27,12 @@ def as_json(standing: Standings) -> str:
         "options": dict(board.newest.data.options) if board else None,
         "phantom": board.phantom if board else None,
         "ranking": {
-            "metric": card.ranking.key,
+            "metric": "rank_score" if card.by_case else card.ranking.key,
             "half": standing.half,
-            "higher_is_better": card.ranking.higher_is_better,
+            "higher_is_better": card.ranking.higher_is_better and not card.by_case,
             "decimals": card.decimals,
             "tie_breakers": list(card.tie_breakers),
+            **_rule(standing),
         },
         "rows": [_row(section, row, standing) for section, row in _sections(standing)],
         "literature": [plain(item) for item in standing.literature],
@@ -46,6 +48,41 @@ def as_csv(standing: Standings) -> str:
     writer.writerow(_flat(None, standing))
     writer.writerows([_inert(value) for value in row.values()] for row in rows)
     return text.getvalue()
+
+
+def as_pairs(standing: Standings) -> str:
+    """Return the p-value of each pair of ranked entries, one line an entry, both ways in the same order.
+
+    Raises:
+        ValueError: if the board does not rank by case.
+    """
+    by_case = standing.by_case
+    if by_case is None:
+        raise ValueError(f"{standing.card.name} does not rank by case")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    rows = standing.ranked[: len(by_case.pairs)]
+    writer.writerow(["rank", "team", "id", *(row.id for row in rows)])
+    for row, values in zip(rows, by_case.pairs.tolist(), strict=True):
+        writer.writerow(
+            [row.rank, _inert(clean(row.record.entry.team)), row.id, *(f"{p:.6g}" for p in values)]
+        )
+    return text.getvalue()
+
+
+def _rule(standing: Standings) -> dict[str, Any]:
+    """Return what a board says besides where it ranks by case."""
+    card, by_case = standing.card, standing.by_case
+    if by_case is None:
+        return {}
+    return {
+        "rule": card.rule,
+        "columns": list(card.columns),
+        "cases": by_case.cases,
+        "patients": by_case.patients,
+        "swaps": PERMUTATIONS,
+        "swaps_between_others": by_case.swaps,
+    }
 
 
 def _sections(standing: Standings) -> Iterator[tuple[str, Row]]:
@@ -84,6 +121,7 @@ def _row(section: str, row: Row, standing: Standings) -> dict[str, Any]:
         "digest": clean(entry.digest),
         "finished": clean(record.finished),
         "id": row.id,
+        **_by_case(row, standing),
         "cv": _half(record.cv, standing),
         "test": _half(record.test, standing),
     }
@@ -99,6 +137,21 @@ def _sweep(sweep: SweepFacts | None) -> dict[str, Any]:
     }
 
 
+def _by_case(row: Row, standing: Standings) -> dict[str, Any]:
+    """Return the rank scores on both halves and the test against the first entry, where cases rank."""
+    by_case = standing.by_case
+    if by_case is None:
+        return {}
+    found: dict[str, Any] = {}
+    for half in HALVES:
+        score = by_case.of(row.id, main=half == standing.half)
+        for part in ("value", "low", "high"):
+            suffix = "" if part == "value" else f"_{part}"
+            found[f"{half}_rank_score{suffix}"] = None if score is None else getattr(score, part)
+    p, corrected = by_case.against_leader.get(row.id, (None, None))
+    return {**found, "p_against_first": p, "p_against_first_holm": corrected}
+
+
 def _half(half: Half | None, standing: Standings) -> dict[str, Any] | None:
     if half is None:
         return None
@@ -108,7 +161,7 @@ def _half(half: Half | None, standing: Standings) -> dict[str, Any] | None:
 
 def _flat(row: dict[str, Any] | None, standing: Standings) -> dict[str, Any]:
     """Return a CSV line's cells by column; of no row, the columns alone."""
-    names = list(_HEAD) if row is None else [name for name in row if name not in ("cv", "test")]
+    names = _head(standing) if row is None else [name for name in row if name not in ("cv", "test")]
     cells: dict[str, Any] = {name: "" if row is None else row[name] for name in names}
     if row is not None:
         cells["overrides"] = " ".join(row["overrides"])
@@ -120,6 +173,10 @@ def _flat(row: dict[str, Any] | None, standing: Standings) -> dict[str, Any]:
             for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
                 cells[f"{name}_{metric.key}{suffix}"] = interval.get(part)
     return cells
+
+
+def _head(standing: Standings) -> list[str]:
+    return [*_HEAD, *(_BY_CASE if standing.by_case is not None else ())]
 
 
 def _inert(value: object) -> object:
@@ -144,4 +201,9 @@ _HEAD = (
         "finished",
         "id",
     ),
+)
+_BY_CASE = (
+    *("cv_rank_score", "cv_rank_score_low", "cv_rank_score_high"),
+    *("test_rank_score", "test_rank_score_low", "test_rank_score_high"),
+    *("p_against_first", "p_against_first_holm"),
 )

@@ -4,6 +4,7 @@ site/index.html                                  every challenge and its boards
 site/<challenge>/index.html                      one challenge
 site/<challenge>/<board>/index.html              one board: the standings
 site/<challenge>/<board>/standings.{csv,json}    the same, at full precision
+site/<challenge>/<board>/pvalues.csv             where cases rank: the tests between all entries
 site/<challenge>/<board>/entries/<entry>.html    one entry
 site/<challenge>/<board>/entries/<entry>/        its slice viewer's label maps and downloads, if it has one
 site/<challenge>/<board>/viewer/                 the pictures of all slice viewers of the board, by content
@@ -25,8 +26,9 @@ from harness.atomic import write_atomic
 from harness.errors import UserError
 from harness.records import RunRecord, load_all
 from leaderboard.card import Card
+from leaderboard.case_ranks import case_files
 from leaderboard.entry import EntryView, entry_view, shared_decimals
-from leaderboard.export import as_csv, as_json
+from leaderboard.export import as_csv, as_json, as_pairs
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.standings import Standings, boards, standings
@@ -98,7 +100,7 @@ def files_of(
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
-            standing = standings(board.records, card)
+            standing = standings(board.records, card, case_files(runs))
             plots = _plots(runs, standing)
             if plotly is None and any(found.plots for found in plots.values()):
                 plotly = bundle()
@@ -139,6 +141,8 @@ def _board_files(
         pictures.update(name for name, _ in slices.files)
     yield f"{folder}/standings.csv", as_csv(standing).encode()
     yield f"{folder}/standings.json", as_json(standing).encode()
+    if standing.by_case is not None:
+        yield f"{folder}/pvalues.csv", as_pairs(standing).encode()
     yield f"{folder}/index.html", _render("board.html", view, "../../")
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from harness.records import Interval, RunRecord
 from leaderboard.card import Card, Published
-from leaderboard.case_ranks import ByCase, CaseTables, Field, Reader, against_leader
+from leaderboard.case_ranks import HALVES, ByCase, CaseTables, Field, Reader, against_leader
 from leaderboard.judging import (
     HalfName,
     Judged,
@@ -47,8 +47,6 @@ __all__ = [
     "scored",
     "standings",
 ]
-
-HALVES: tuple[HalfName, HalfName] = ("cv", "test")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from leaderboard.pages import BoardView, RowView, board_view
+from leaderboard.pages import BoardView, board_view
+from leaderboard.rows import RowView
 from leaderboard.standings import Standings
 from leaderboard.text import clean
 
@@ -19,7 +20,7 @@ def render(standing: Standings, most: int = HIDDEN) -> RenderableType:
     """Return the ranking (its first `most` rows), then what is not ranked, references and literature."""
     if standing.board is None:
         return Text(f"{standing.card.title}: no entry yet.")
-    view = board_view(standing)
+    view = board_view(standing, paired=False)
     kind = "phantom data: synthetic patients" if view.phantom else "real data"
     chosen = f", {view.options}" if view.options else ""
     head = Text.assemble(
@@ -66,7 +67,7 @@ def _ranking(view: BoardView, most: int) -> Table:
     breakers = [(title, True) for title in view.breakers]
     table = _table(
         ("#", True), ("Entry", False), (view.half, True), ("95 %", True), *other,
-        ("± folds", True), *breakers, ("n", True), ("time", True),
+        ("p (Holm)" if view.by_case else "± folds", True), *breakers, ("n", True), ("time", True),
     )  # fmt: skip
     table.columns[1].ratio = 1
     for column in table.columns[-2 - len(breakers) : -2]:
@@ -74,7 +75,8 @@ def _ranking(view: BoardView, most: int) -> Table:
     for row in view.ranked[:most]:
         table.add_row(
             row.rank, _entry(row), Text(row.main.text, style="bold"), row.main.span,
-            *([row.other.text] if view.has_other else []), row.folds_sd,
+            *([row.other.text] if view.has_other else []),
+            row.versus.text if view.by_case else row.folds_sd,
             *(value.text for value in row.breakers), row.n.text, row.time.text,
         )  # fmt: skip
     if not view.ranked:

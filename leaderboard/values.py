@@ -10,7 +10,7 @@ from leaderboard.card import MetricFacts
 from leaderboard.standings import HalfName, Row, half_of, scored
 from leaderboard.text import decimals_for, number, span
 
-__all__ = ["Value", "decimals_of", "value_of"]
+__all__ = ["Value", "decimals_of", "shown", "value_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,13 @@ def value_of(half: Half | None, key: str, decimals: int) -> Value:
     value = scored(half, key)
     if value is None or half is None:
         return Value("–")
-    interval = half.metrics[key]
+    return shown(half.metrics[key], decimals)
+
+
+def shown(interval: Interval, decimals: int) -> Value:
+    """Return a value with its interval."""
     words = span(interval.low, interval.high, decimals)
-    return Value(number(value, decimals), words, _exact(interval))
+    return Value(number(interval.value, decimals), words, _exact(interval))
 
 
 def _exact(interval: Interval) -> str:
