@@ -64,7 +64,7 @@ def orientation(affine: NDArray[np.float64]) -> str:
 
 # ----------------------------------------------------------------------------------------------- whole
 def _damage(path: Path) -> list[str]:
-    """Return why a NIfTI file is not whole: packed otherwise than it is named, or ending before its last voxel.
+    """Return why a file is not whole: packed otherwise than it is named, or ended before its last voxel.
 
     A gzip file says at its end how much it holds: only one that says something else is inflated.
     """
