@@ -218,6 +218,17 @@ def _agreed(held: Sequence[Cases]) -> Cases:
 
 
 # -------------------------------------------------------------------------------------- ranking
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One more run beside those of a field."""
+
+    sum: int
+    """Its ranks, summed and doubled."""
+    others: Mapping[str, int]
+    """Those of the field's runs, which rank behind it or not."""
+    score: Interval
+
+
 @dataclass(frozen=True)
 class Field:
     """Runs that are ranked against each other on one half."""
@@ -246,13 +257,18 @@ class Field:
         found = self._intervals(self.cumulative, len(self.names))
         return dict(zip(self.names, found, strict=True))
 
-    def beside(self, values: NDArray[np.float64]) -> tuple[int, dict[str, int], Interval]:
-        """Return what one more run would have: its rank sum, those of the others then, and its score."""
+    def cumulative_of(self, records: Iterable[RunRecord]) -> NDArray[np.int64]:
+        """Return the rows of `cumulative` in the order of the records."""
+        places = {name: place for place, name in enumerate(self.names)}
+        return self.cumulative[[places[record.run_id] for record in records]]
+
+    def beside(self, values: NDArray[np.float64]) -> Beside:
+        """Return what one more run would have, alone."""
         own, added = as_one_more(self.values, values, self.higher)
         others = {name: self.sums[name] + int(more) for name, more in zip(self.names, added, strict=True)}
         cumulative = self._by_patient(own[None])
         (score,) = self._intervals(cumulative, len(self.names) + 1)
-        return int(own.sum()), others, score
+        return Beside(int(own.sum()), others, score)
 
     @cached_property
     def _patient(self) -> NDArray[np.intp]:

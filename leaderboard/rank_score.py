@@ -43,7 +43,8 @@ class PairsView:
 def titles_of(card: Card) -> str:
     """Return the metrics that are ranked by case, in a list of words."""
     titles = [card.metric(key).title for key in card.columns]
-    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
+    between = "; " if any("," in title for title in titles) else ", "
+    return titles[0] if len(titles) == 1 else f"{between.join(titles[:-1])}{between}and {titles[-1]}"
 
 
 def definition_of(card: Card) -> str:

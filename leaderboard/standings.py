@@ -291,33 +291,34 @@ def _by_case(
     fields[other] = tables.field(records, other)
     ranked = _ranked(complete, keys(complete, main.sums, half))
     ranked = _with_shift(ranked, both, *(keys(both, fields[name].sums, name) for name in HALVES))
-    contests: list[tuple[Key, list[Key]]] = []
-    would_be: dict[str, Interval] = {}
-    for row in references:
-        if row.status == "complete":
-            own, others, would_be[row.id] = main.beside(tables.scores(row.record, half))
-            (key,) = keys([row], {row.record.run_id: own}, half)
-            contests.append((key, keys(ranked, others, half)))
-        else:
-            contests.append(((), []))
-    return ranked, _placed(references, contests), _result(ranked, both, main, fields[other], would_be)
-
-
-def _result(
-    ranked: tuple[Row, ...], both: list[Row], main: Field, other: Field, would_be: Mapping[str, Interval]
-) -> ByCase:
-    scores, others = main.scores(), other.scores()
-    names = tuple(row.id for row in ranked)
-    cumulative = main.cumulative[[main.names.index(row.record.run_id) for row in ranked]]
-    return ByCase(
-        scores={row.id: scores[row.record.run_id] for row in ranked} | dict(would_be),
-        others={row.id: others[row.record.run_id] for row in both},
-        ranked=names,
-        against_leader=against_leader(names, cumulative),
+    beside = {r.id: main.beside(tables.scores(r.record, half)) for r in references if r.status == "complete"}
+    elsewhere = {
+        row.id: fields[other].beside(tables.scores(row.record, other)).score
+        for row in references
+        if both and row.id in beside and tables.whole(row.record)
+    }
+    contests: list[tuple[Key, list[Key]]] = [((), [])] * len(references)
+    for place, row in enumerate(references):
+        if met := beside.get(row.id):
+            (own,) = keys([row], {row.record.run_id: met.sum}, half)
+            contests[place] = (own, keys(ranked, met.others, half))
+    cumulative = main.cumulative_of([row.record for row in ranked])
+    found = ByCase(
+        scores=_named(ranked, main) | {name: met.score for name, met in beside.items()},
+        others=_named(both, fields[other]) | elsewhere,
+        ranked=tuple(row.id for row in ranked),
+        against_leader=against_leader([row.id for row in ranked], cumulative),
         cases=len(main.patients),
-        patients=main.cumulative.shape[1],
+        patients=len(set(main.patients)),
         cumulative=cumulative,
     )
+    return ranked, _placed(references, contests), found
+
+
+def _named(rows: Iterable[Row], field: Field) -> dict[str, Interval]:
+    """Return the rank scores by row."""
+    scores = field.scores()
+    return {row.id: scores[row.record.run_id] for row in rows}
 
 
 def _ranked(rows: list[Row], keys: Sequence[Key]) -> tuple[Row, ...]:
