@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from challenges.brats import label_files
 from challenges.brats.grids import differences, orientation
-from challenges.brats.labels import ET_IN_FILES, from_file, known, to_file
+from challenges.brats.labels import to_file
 from challenges.brats.names import case_of_labels
 from harness import archive
 from harness.errors import UserError, refuse
 from harness.safe_open import MEGABYTE
-from harness.segmentation.nifti import Geometry, geometry_of, labels_of, read_geometry
+from harness.segmentation.nifti import Geometry, geometry_of, read_geometry
 from harness.volumes import Volume, column
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ __all__ = ["geometries", "read_predictions", "read_truth", "truth_ids", "write_p
 ENDINGS = (".nii", ".nii.gz")
 WIDEST = 8
 """Bytes of a voxel in the widest type that is read."""
-BYTES = range(256)
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """The time stamp of every member, so that the same predictions are the same bytes."""
 HEADER = 348
@@ -119,12 +118,7 @@ def _read(files: Files, name: str, grid: Geometry, edition: str) -> Volume:
     found = geometry_of(shown, content)
     for difference in differences(grid, found):
         raise UserError(f"{difference}: {_advice(grid, found)}.")
-    labels = labels_of(shown, content, BYTES).labels
-    volume = Volume.of(labels)
-    unknown = sorted(set(volume.labels()) - set(known(edition)))
-    if unknown:
-        raise UserError(_unknown(shown, unknown[0], edition))
-    return volume if from_file(labels, edition) is labels else Volume.of(from_file(labels, edition))
+    return label_files.decoded(shown, content, edition)[0]
 
 
 def _advice(grid: Geometry, found: Geometry) -> str:
@@ -137,17 +131,6 @@ def _advice(grid: Geometry, found: Geometry) -> str:
     return (
         "resample it to the grid of the case (nearest neighbour) and write it with the header of its images"
     )
-
-
-def _unknown(shown: Path, label: int, edition: str) -> str:
-    labels = ", ".join(map(str, known(edition)))
-    others = [name for name, et in ET_IN_FILES.items() if et == label]
-    hint = (
-        f" {label} is ET of edition={' and '.join(others)}; here it is {ET_IN_FILES[edition]}."
-        if others
-        else ""
-    )
-    return f"{shown} holds the label {label}; edition={edition} knows {labels}.{hint}"
 
 
 # --------------------------------------------------------------------------------------------- truth
