@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import UserError, did_you_mean
+from harness.errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,10 @@ def edition_of(options: Mapping[str, str]) -> str:
     """
     edition = options.get("edition", DEFAULT)
     if edition not in ET_IN_FILES:
-        raise UserError(f"No edition named {edition!r}. {did_you_mean(edition, ET_IN_FILES)}")
+        raise UserError(
+            f"No edition named {edition!r}. Known: 2020 (for label files of 2017 to 2022, in which 4 is ET), "
+            "2023 and 2026 (for files since 2023, in which 3 is)."
+        )
     return edition
 
 

@@ -201,8 +201,8 @@ def test_the_truth_passes_the_audit(root: Path) -> None:
 
 
 def test_an_unknown_edition_is_refused(root: Path) -> None:
-    """The card's three values are known."""
-    assert "No edition named '2021'. Did you mean" in problems(root, "2021")
+    """The card's three values are known, and which files each is for."""
+    assert "No edition named '2021'. Known: 2020 (for label files of 2017 to 2022" in problems(root, "2021")
 
 
 # ------------------------------------------------------------------------------------------ patients
