@@ -297,7 +297,8 @@ def _label_maps(
             f"predict_step's {key!r} has shape {maps.shape}, but must be (batch, "
             f"{', '.join(map(str, grids[0]))}): label maps on the whole grid of each of the {which} cases."
         )
-    labels = maps.astype(np.uint8)
+    with np.errstate(invalid="ignore"):
+        labels = maps.astype(np.uint8)
     if (labels != maps).any():
         raise ContractError(f"predict_step's {key!r} must hold whole numbers, labels, not probabilities.")
     return [Volume.of(label) for label in labels]
