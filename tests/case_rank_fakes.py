@@ -80,7 +80,7 @@ def by_case_record(name: str, scores: Scores, **words: Any) -> RunRecord:
 
 
 def _half(values: NDArray[np.float64]) -> Half:
-    means = {"dice": values[:, :3].mean(), **dict(zip(COLUMNS, np.nanmean(values, axis=0), strict=True))}
+    means = {"dice": np.nanmean(values[:, :3]), **dict(zip(COLUMNS, np.nanmean(values, axis=0), strict=True))}
     intervals = {
         key: Interval(float(mean), float(mean * 0.95), float(mean * 1.02)) for key, mean in means.items()
     }
