@@ -1,10 +1,9 @@
-"""`harness score`: a prediction file against the sealed truth, on the same board as the code entries."""
+"""`harness score`: predictions in a file or folder against the sealed truth, on the code entries' board."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import catalog
+from harness import archive, catalog
 from harness.cells import key_of
 from harness.compose import (
     challenge_facts,
@@ -32,7 +31,6 @@ from harness.prepare import digests_of, fingerprint, locked
 from harness.progress import say
 from harness.provenance import provenance
 from harness.records import Entry, Half, RunRecord, load_all
-from harness.safe_open import read_bytes
 from harness.scoring import fold_metrics, score_half
 from harness.source import Source, open_source
 
@@ -87,6 +85,11 @@ def entry_name(word: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "_", word.lower()).strip("_")[:60] or "predictions"
 
 
+def _stem(path: Path) -> str:
+    """Return a file's name without its ending, or without both of one such as .nii.gz; a folder's name."""
+    return path.resolve().name if path.is_dir() else Path(path.name.removesuffix(".gz")).stem
+
+
 def _positional(challenge: Challenge, truth: Path | None, path: Path) -> Mapping[str, float] | None:
     """Return what the organiser's own script says, where the challenge knows it and has its truth file."""
     official = getattr(challenge.scorer, "positional", None)
@@ -104,14 +107,14 @@ def _file_record(
     predictions = _read(challenge, path, cases)
     half = score_half(challenge.scorer, cases, predictions, sealed=True)
     half = dataclasses.replace(half, positional=_positional(challenge, _truth_file(config, source), path))
-    content = hashlib.sha256(read_bytes(path)).hexdigest()
-    name = entry_name(config.name or path.stem)
+    content = archive.digest(path)
+    name = entry_name(config.name or _stem(path))
     entry = Entry(
         name=name,
         route="file",
         team=config.team or name,
-        title=config.title or f"Prediction file {path.name}",
-        description="Scored from a prediction file; how it was made is not known to the harness.",
+        title=config.title or f"Prediction {'folder' if path.is_dir() else 'file'} {path.name}",
+        description="Scored from given predictions; how they were made is not known to the harness.",
         licence="not stated",
         digest=content,
     )
@@ -236,7 +239,9 @@ def read_folds(path: Path, ids: Sequence[str]) -> Array:
 
 
 def score_against_file(config: ScoreConfig) -> Half:
-    """Score a prediction file against a given truth file, as the organiser's own script does; no board.
+    """Score predictions against a given truth, as the organiser's own script does; no board.
+
+    Said beside it is how the challenge measures, where it has words for that.
 
     Raises:
         UserError: for either file, by row and column.
@@ -248,4 +253,6 @@ def score_against_file(config: ScoreConfig) -> Half:
     truth = challenge.scorer.read_truth(config.truth, ids)
     cases = CaseSet(tuple(Case(i, i, ()) for i in ids), truth)
     half = score_half(challenge.scorer, cases, _read(challenge, config.predictions, cases), sealed=True)
+    for line in getattr(challenge.scorer, "definitions", ()):
+        say(line)
     return dataclasses.replace(half, positional=_positional(challenge, config.truth, config.predictions))
