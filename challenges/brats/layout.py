@@ -101,6 +101,8 @@ def _walk(base: Path, folder: Path, depth: int, layout: Layout) -> None:
         elif entry.is_dir():
             if depth < DEPTH:
                 _walk(base, path, depth + 1, layout)
+        elif not entry.is_file():
+            layout.problems.append(f"{_shown(path, base)} is no regular file")
         elif entry.name.endswith(ENDINGS):
             files.append(entry.name)
         elif entry.name.startswith(MAPPING) and entry.name.endswith(".csv"):

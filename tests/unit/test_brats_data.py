@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import shutil
 import zipfile
 import zlib
@@ -349,6 +350,12 @@ def test_links_are_named(root: Path, tmp_path: Path) -> None:
     text = problems(root)
     for name in (elsewhere.name, f"{ONE}/{path.name}", "name_mapping.csv"):
         assert f"{TRAINING}/{name} is a symbolic link" in text
+
+
+def test_a_pipe_is_named(root: Path) -> None:
+    """It is not opened: that would wait for ever."""
+    os.mkfifo(root / TRAINING / ONE / f"{ONE}_seg.nii")
+    assert f"{TRAINING}/{ONE}/{ONE}_seg.nii is no regular file" in problems(root)
 
 
 def test_a_training_case_without_labels_is_named(root: Path) -> None:
