@@ -7,12 +7,10 @@ spell out labels. What leaves this module are sums over all cases, intervals and
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,31 +83,34 @@ def _read(path: Path, columns: tuple[str, ...]) -> Found | str:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, pre_buffer=False) as file:  # small: no thread is worth its start
             names = ("case", "patient", "half", *columns)
             if absent := [name for name in names if name not in file.schema_arrow.names]:
                 return f"Its scores by case ({FILE}) have no column {absent[0]!r}. {AGAIN}."
             table = file.read(columns=list(names), use_threads=False)
-        words = [table[name].cast(pa.string()).to_pylist() for name in names[:3]]
+        if any(table[name].null_count for name in names[:3]):
+            return UNREADABLE
+        words = [np.array(table[name].cast(pa.string()).to_pylist(), dtype=np.str_) for name in names[:3]]
         values = np.column_stack([table[name].cast(pa.float64()).to_numpy() for name in columns])
     except FileNotFoundError:
         return MISSING
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return UNREADABLE
-    return _by_half(list(zip(*words, strict=True)), values)
+    return _by_half(words, values)
 
 
-def _by_half(rows: Sequence[tuple[Any, ...]], values: NDArray[np.float64]) -> Found | str:
-    if any(word is None for row in rows for word in row):
-        return UNREADABLE
+def _by_half(words: Sequence[NDArray[np.str_]], values: NDArray[np.float64]) -> Found:
+    """Return the rows of each half, sorted by case."""
+    case, patient, halves = words
     found: dict[HalfName, CaseScores | str] = {}
     for half in HALVES:
-        order = sorted((row[:2], place) for place, row in enumerate(rows) if row[2] == half)
-        cases = tuple(case for case, _ in order)
-        if len({case for case, _ in cases}) < len(cases):
+        rows = np.flatnonzero(halves == half)
+        rows = rows[np.argsort(case[rows])]
+        if (case[rows[1:]] == case[rows[:-1]]).any():
             found[half] = f"Its scores by case ({FILE}) name one {WORDS[half]} case twice. {AGAIN}."
-        elif cases:
-            found[half] = CaseScores(cases, values[[place for _, place in order]])
+        elif len(rows):
+            cases = zip(case[rows].tolist(), patient[rows].tolist(), strict=True)
+            found[half] = CaseScores(tuple(cases), values[rows])
     return found
 
 
@@ -212,9 +213,15 @@ def _cases(record: RunRecord, found: Found | str, half: HalfName) -> Cases:
 
 def _agreed(held: Sequence[Cases]) -> Cases:
     """Return the cases that most runs hold; of as many, those of the last."""
-    known = [cases for cases in held if cases]
-    votes = Counter(known)
-    return max(enumerate(known), key=lambda item: (votes[item[1]], item[0]), default=(0, ()))[1]
+    known: list[Cases] = []
+    votes: list[tuple[int, int]] = []
+    for place, cases in enumerate(held):
+        if cases and cases not in known:
+            known.append(cases)
+            votes.append((0, 0))
+        if cases:
+            votes[known.index(cases)] = (votes[known.index(cases)][0] + 1, place)
+    return max(zip(votes, known, strict=True), default=((0, 0), ()))[1]
 
 
 # -------------------------------------------------------------------------------------- ranking
