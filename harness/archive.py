@@ -11,6 +11,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
@@ -108,7 +109,10 @@ class _Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
         problems: list[str] = []
-        self.names: tuple[str, ...] = tuple(sorted(_walk(path, path, problems)))
+        names = sorted(islice(_walk(path, path, problems), MOST_FILES + 1))
+        if len(names) > MOST_FILES:
+            raise UserError(f"{path} holds more than {MOST_FILES} files.")
+        self.names: tuple[str, ...] = tuple(names)
         refuse(f"{path} cannot be read as it is", problems)
 
     def shown(self, name: str) -> str:
@@ -120,13 +124,13 @@ class _Folder:
 
 def _walk(base: Path, folder: Path, problems: list[str], depth: int = 0) -> Iterator[str]:
     """Yield the regular files, relative to `base`; what else there is goes to `problems`."""
-    for count, entry in enumerate(os.scandir(folder)):
+    for entry in os.scandir(folder):
         name = Path(entry.path).relative_to(base).as_posix()
-        if count >= MOST_FILES:
-            raise UserError(f"{folder} holds more than {MOST_FILES} files.")
         if entry.name.startswith(".") or entry.name == IGNORED:
             continue
-        if entry.is_symlink():
+        if not entry.name.isprintable():
+            problems.append(f"{_quoted(name)} has characters that cannot be shown; rename it")
+        elif entry.is_symlink():
             problems.append(f"{name} is a symbolic link; copy the file itself")
         elif entry.is_dir():
             if depth >= DEPTH:
@@ -211,6 +215,8 @@ def _odd(member: zipfile.ZipInfo) -> str | None:
     """Say what is wrong with a member, if anything, from the directory alone."""
     name, kind = member.filename, stat.S_IFMT(member.external_attr >> 16)
     parts = PurePosixPath(name).parts
+    if not name.isprintable():
+        return f"{_quoted(name)} has characters that cannot be shown; rename it"
     if name.startswith("/") or ".." in parts or "\\" in name or name[1:2] == ":":
         return f"{_quoted(name)} is a path that leads out of the zip or has backslashes"
     if len(parts) > DEPTH + 1:

@@ -489,6 +489,18 @@ def test_linked_folders_and_sets_are_refused(tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("name", ["a\x1b[2J.nii.gz", "a\nb.nii.gz"])
+def test_names_that_would_act_on_a_terminal_are_refused(tmp_path: Path, name: str) -> None:
+    """And shown escaped."""
+    for path in (
+        as_folder(tmp_path / "f", good() | {name: b""}),
+        zip_of(tmp_path / "z.zip", (member(name), b"")),
+    ):
+        said = refusal(path)
+        assert f"{name!r} has characters that cannot be shown" in said
+        assert name not in said
+
+
 def test_folders_deeper_than_four_are_refused(tmp_path: Path) -> None:
     """A walk has an end."""
     path = as_folder(tmp_path / "out", good() | {"a/b/c/d/e/x.nii.gz": b""})
