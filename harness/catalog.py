@@ -204,7 +204,7 @@ class Challenge:
     def scoring_digest(self) -> str:
         """Of the code that turns predictions into numbers; a change asks for scoring again."""
         harness = PACKAGE_ROOT / "harness"
-        shared = [harness / f"{name}.py" for name in ("curves", "scoring", "statistics")]
+        shared = [harness / f"{name}.py" for name in ("curves", "panels", "scoring", "statistics")]
         files = _reachable(self.folder, ("scorer",))
         if any("harness.segmentation" in path.read_text(encoding="utf-8") for path in files):
             shared += [harness / "volumes.py", *(harness / "segmentation").glob("*.py")]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from challenges.kium.columns import LOCATIONS, RARE
-from harness.curves import OperatingPoint, operating_point, point_at_specificity, reliability, roc
+from harness.curves import operating_point, point_at_specificity, reliability, roc
 from harness.metrics import auroc, f1_micro
+from harness.panels import known, note, point_row, reliability_curve, roc_curve, table
 
 if TYPE_CHECKING:
     from harness.contracts import Array, Arrays
@@ -24,14 +25,16 @@ def panel(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
     """Return what the page shows: the facts as tables, curves and notes."""
     found = facts(truth, predictions)
     curves = {
-        "roc": _roc_curve(found["roc"]),
-        "reliability": _reliability_curve(found["reliability"]),
+        "roc": roc_curve("ROC (aneurysm)", {"ROC": found["roc"]}),
+        "reliability": reliability_curve(
+            "Reliability (aneurysm)", "Share with an aneurysm", found["reliability"]
+        ),
     }
-    shown: dict[str, Any] = {name: curve for name, curve in curves.items() if curve["series"][0]["x"]}
-    shown["operating_points"] = _table(POINTS, found["operating_points"])
-    shown["locations"] = _table("Locations", found["locations"])
+    shown: dict[str, Any] = {name: curve for name, curve in curves.items() if curve["series"]}
+    shown["operating_points"] = table(POINTS, found["operating_points"])
+    shown["locations"] = table("Locations", found["locations"])
     if found["notes"]:
-        shown["notes"] = {"kind": "note", "title": "To know", "text": "\n".join(found["notes"])}
+        shown["notes"] = note("To know", found["notes"])
     return shown
 
 
@@ -52,48 +55,10 @@ def facts(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
         "locations": location_table(truth["locations"], predictions),
         "roc": roc(labels, scores),
         "reliability": reliability(labels, scores),
-        "operating_points": [_point_row(name, point, prevalence) for name, point in points.items()],
+        "operating_points": [
+            point_row(name, point, prevalence, {"screening": SCREENING}) for name, point in points.items()
+        ],
         "notes": notes(scores, predictions["locations"]),
-    }
-
-
-def _table(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    columns = list(rows[0])
-    words = [column.replace("_", " ") for column in columns]
-    return {
-        "kind": "table",
-        "title": title,
-        "columns": words,
-        "rows": [[row[column] for column in columns] for row in rows],
-    }
-
-
-def _roc_curve(corners: list[tuple[float, float]]) -> dict[str, Any]:
-    return {
-        "kind": "curve",
-        "title": "ROC (aneurysm)",
-        "x_label": "1 - specificity",
-        "y_label": "Sensitivity",
-        "diagonal": True,
-        "series": [{"name": "ROC", "x": [x for x, _ in corners], "y": [y for _, y in corners]}],
-    }
-
-
-def _reliability_curve(bins: list[dict[str, Any]]) -> dict[str, Any]:
-    filled = [row for row in bins if row["n"]]
-    series = {
-        "name": "Calibration",
-        "x": [row["predicted"] for row in filled],
-        "y": [row["observed"] for row in filled],
-        "n": [row["n"] for row in filled],
-    }
-    return {
-        "kind": "curve",
-        "title": "Reliability (aneurysm)",
-        "x_label": "Mean predicted probability",
-        "y_label": "Share with an aneurysm",
-        "diagonal": True,
-        "series": [series],
     }
 
 
@@ -126,11 +91,6 @@ def notes(scores: Array, decisions: Array) -> list[str]:
     return found
 
 
-def known(value: float) -> float | None:
-    """Return the number, or None if it is undefined."""
-    return None if math.isnan(value) else float(value)
-
-
 def _location_row(name: str, truth: Array, decisions: Array, scores: Array | None) -> dict[str, Any]:
     point = operating_point(truth, decisions, 1)
     return {
@@ -141,21 +101,6 @@ def _location_row(name: str, truth: Array, decisions: Array, scores: Array | Non
         "sensitivity": known(point.sensitivity),
         "specificity": known(point.specificity),
         "f1": known(float(f1_micro.compute(truth, decisions))),
-        "tp": point.tp,
-        "fp": point.fp,
-        "fn": point.fn,
-        "tn": point.tn,
-    }
-
-
-def _point_row(name: str, point: OperatingPoint, prevalence: float) -> dict[str, Any]:
-    return {
-        "at": name,
-        "threshold": None if math.isinf(point.threshold) else point.threshold,
-        "sensitivity": known(point.sensitivity),
-        "specificity": known(point.specificity),
-        "ppv_in_this_set": known(point.ppv(prevalence)),
-        "ppv_in_screening": known(point.ppv(SCREENING)),
         "tp": point.tp,
         "fp": point.fp,
         "fn": point.fn,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from challenges.pneumonia.names import AGENTS, BACTERIA, NORMAL, UNKNOWN, VIRUS
-from harness.curves import OperatingPoint, operating_point, point_at_specificity, reliability, roc
+from harness.curves import operating_point, point_at_specificity, reliability, roc
 from harness.metrics import auroc, sensitivity_at_specificity_95
+from harness.panels import known, note, point_row, reliability_curve, roc_curve, table
 
 if TYPE_CHECKING:
     from harness.contracts import Array, Arrays
@@ -30,14 +31,14 @@ def panel(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
     """Return what the page shows: the facts as tables, curves and notes."""
     found = facts(truth, predictions)
     curves = {
-        "roc": _roc_curve(found["roc"]),
-        "reliability": _reliability_curve(found["reliability"]),
+        "roc": roc_curve("ROC", found["roc"]),
+        "reliability": reliability_curve("Reliability", "Share with pneumonia", found["reliability"]),
     }
     shown: dict[str, Any] = {name: curve for name, curve in curves.items() if curve["series"]}
-    shown["operating_points"] = _table("Operating points", found["operating_points"])
-    shown["subgroups"] = _table(SUBGROUPS, found["subgroups"])
+    shown["operating_points"] = table("Operating points", found["operating_points"])
+    shown["subgroups"] = table(SUBGROUPS, found["subgroups"])
     if found["notes"]:
-        shown["notes"] = {"kind": "note", "title": "To know", "text": "\n".join(found["notes"])}
+        shown["notes"] = note("To know", found["notes"])
     return shown
 
 
@@ -68,11 +69,6 @@ def notes(scores: Array, called: Array) -> list[str]:
             "The decisions are no threshold on the probability: a called case scores below an uncalled."
         )
     return found
-
-
-def known(value: float) -> float | None:
-    """Return the number, or None if it is undefined."""
-    return None if math.isnan(value) else float(value)
 
 
 # --------------------------------------------------------------------------------------- subgroups
@@ -114,62 +110,8 @@ def _points(labels: Array, predictions: Arrays) -> Iterator[dict[str, Any]]:
     scores, prevalence = predictions["pneumonia"], float(labels.mean()) if len(labels) else math.nan
     if "decision" in predictions:
         own = operating_point(labels, predictions["decision"], 1)
-        yield _point_row("the entry's decisions", replace(own, threshold=math.inf), prevalence)
-    yield _point_row(f"threshold {THRESHOLD}", operating_point(labels, scores, THRESHOLD), prevalence)
+        yield point_row("the entry's decisions", replace(own, threshold=math.inf), prevalence)
+    yield point_row(f"threshold {THRESHOLD}", operating_point(labels, scores, THRESHOLD), prevalence)
     for percent in (90, 95):
         point = point_at_specificity(labels, scores, percent)
-        yield _point_row(f"specificity >= {percent} %", point, prevalence)
-
-
-def _point_row(name: str, point: OperatingPoint, prevalence: float) -> dict[str, Any]:
-    return {
-        "at": name,
-        "threshold": None if math.isinf(point.threshold) else point.threshold,
-        "sensitivity": known(point.sensitivity),
-        "specificity": known(point.specificity),
-        "ppv_in_this_set": known(point.ppv(prevalence)),
-        "tp": point.tp,
-        "fp": point.fp,
-        "fn": point.fn,
-        "tn": point.tn,
-    }
-
-
-# ------------------------------------------------------------------------------------ tables, curves
-def _table(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    columns = list(rows[0])
-    words = [column.replace("_", " ") for column in columns]
-    return {
-        "kind": "table",
-        "title": title,
-        "columns": words,
-        "rows": [[row[column] for column in columns] for row in rows],
-    }
-
-
-def _curve(title: str, x_label: str, y_label: str, series: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "kind": "curve",
-        "title": title,
-        "x_label": x_label,
-        "y_label": y_label,
-        "diagonal": True,
-        "series": series,
-    }
-
-
-def _roc_curve(corners: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
-    series = [
-        {"name": name, "x": [x for x, _ in found], "y": [y for _, y in found]}
-        for name, found in corners.items()
-        if found
-    ]
-    return _curve("ROC", "1 - specificity", "Sensitivity", series)
-
-
-def _reliability_curve(bins: list[dict[str, Any]]) -> dict[str, Any]:
-    filled = [row for row in bins if row["n"]]
-    columns = {"x": "predicted", "y": "observed", "n": "n"}
-    values = {axis: [row[key] for row in filled] for axis, key in columns.items()}
-    series = [{"name": "Calibration", **values}] if filled else []
-    return _curve("Reliability", "Mean predicted probability", "Share with pneumonia", series)
+        yield point_row(f"specificity >= {percent} %", point, prevalence)
