@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from challenges.brats import output
+from challenges.brats.labels import ED, ET, NCR
 from challenges.brats.panel import definitions, panel
 from harness.contracts import ArraySpec
 from harness.metrics import (
@@ -51,7 +52,6 @@ RULES: Mapping[str, Edition] = MappingProxyType(
 """The editions on the coding of arrays, where 3 is ET; 4 exists only in files of 2020 and 2021."""
 REGIONS = tuple(THREE_IS_ET)
 """From the largest to the smallest: ET lies within TC within WT."""
-NCR, ED, ET = 1, 2, 3
 METRICS: Mapping[str, tuple[Metric, str]] = MappingProxyType(
     {
         "dice": (dice.metric, "dice"),
@@ -112,13 +112,11 @@ class Scorer:
     """Its regions speak of the coding of arrays."""
 
     SUFFIX: ClassVar[str] = ".zip"
-    PREDICTIONS: ClassVar[Mapping[str, ArraySpec]] = MappingProxyType(
-        {
-            "labels": ArraySpec(
-                (), 0, 3, integer=True, grid="grid", description="0 background, 1 NCR, 2 ED, 3 ET, whole grid"
-            )
-        }
-    )
+    PREDICTIONS: ClassVar[Mapping[str, ArraySpec]] = {
+        "labels": ArraySpec(
+            (), 0, 3, integer=True, grid="grid", description="0 background, 1 NCR, 2 ED, 3 ET, whole grid"
+        )
+    }
 
     def score(
         self, truth: Arrays, predictions: Arrays, counts: NDArray[np.integer[Any]] | None = None
@@ -248,15 +246,16 @@ def _majority(votes: Sequence[Volume]) -> Volume:
         return votes[0]
     start = np.min([first for first, _ in boxes], axis=0)
     size = np.max([last for _, last in boxes], axis=0) - start
-    counts = np.zeros((len(REGIONS), *size), dtype=np.uint16, order="F")
+    counts = [np.zeros(size, dtype=np.uint16, order="F") for _ in REGIONS]
     for vote in votes:
         inside, where = vote.inside(), _slices(np.subtract(vote.start, start), vote.size)
-        for k, labels in enumerate(THREE_IS_ET.values()):
-            counts[k][where] += np.isin(inside, labels)
+        for count, labels in zip(counts, THREE_IS_ET.values(), strict=True):
+            for label in labels:
+                count[where] += inside == label
     whole = np.zeros(votes[0].shape, dtype=np.uint8, order="F")
     joined = whole[_slices(start, size)]
-    for k, label in enumerate((ED, NCR, ET)):
-        joined[counts[k] > len(votes) // 2] = label
+    for count, label in zip(counts, (ED, NCR, ET), strict=True):
+        joined[count > len(votes) // 2] = label
     return Volume.of(whole)
 
 
