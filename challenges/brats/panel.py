@@ -28,6 +28,15 @@ SHOWN = {
 }
 SIZES = ((0.0, 1.0), (1.0, 10.0), (10.0, 50.0), (50.0, np.inf))
 """Of the true region, ml: first of them above, last included."""
+SPACING = {
+    "": "Voxel sizes are those of the truth's header.",
+    "merged": "Voxel sizes are those of the truth's header; the official script takes the prediction's.",
+    "paired": (
+        "Voxel sizes are those of the truth's header. The official tool reverses their order in lesion-wise "
+        "scores and takes 1 mm in the others; on voxels of 1 mm the numbers are the same."
+    ),
+}
+"""By how lesions are matched; measured against the official tools."""
 WORST = 10
 ML = 1000.0
 
@@ -42,6 +51,7 @@ def definitions(edition: Edition) -> tuple[str, ...]:
         f"Surface Dice: {edition.nsd_definition}.",
         f"Where truth and prediction both lack a region: {empty}. Where only one has it: Dice 0; "
         f"there{missed}, HD95 is {penalty}.",
+        SPACING[edition.lesions],
     )
 
 

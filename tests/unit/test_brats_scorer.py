@@ -196,6 +196,7 @@ def test_the_definition_of_hd95_is_among_the_words_of_each_edition(edition: str)
     words = " ".join(scorer(edition).definitions)
     assert RULES[edition].hd95_definition in words
     assert ("no value" in words) == (edition == "2026")
+    assert "Voxel sizes are those of the truth's header" in words
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -268,6 +269,20 @@ def test_the_penalty_of_2020_is_the_diagonal_of_the_brats_grid() -> None:
     found = scorer("2020").per_case(truth_of(grid), said(other))
 
     assert found["hd95_et"][0] == 373.1286641361127
+
+
+@pytest.mark.parametrize("edition", ["2023", "2026"])
+def test_the_real_anisotropic_pair_is_measured_in_the_truths_millimetres(edition: str) -> None:
+    """Voxels of 1 x 1 x 3 mm: a volume is three times its voxels, HD95 no less than at 1 mm."""
+    folder, judge = real_data("brats") / "golden_2023", scorer(edition)
+    truth, predictions = one_pair(judge, *(folder / f"d_aniso_113_{side}.nii.gz" for side in ("gt", "pred")))
+    found = judge.per_case(truth, predictions)
+    flat = judge.per_case({**truth, "spacing": np.ones((1, 3))}, predictions)
+
+    assert truth["spacing"].tolist() == [[1.0, 1.0, 3.0]]
+    assert found["volume_wt"][0] == 3 * flat["volume_wt"][0]
+    assert found["hd95_wt"][0] > flat["hd95_wt"][0]
+    assert found["dice_wt"][0] == flat["dice_wt"][0]
 
 
 # --------------------------------------------------------------------------------------------- means
