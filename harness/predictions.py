@@ -34,7 +34,7 @@ def expected_results(
     for half, n in (("heldout", heldout), ("test", test)):
         for key, wanted in spec.items():
             if wanted.grid:
-                shapes = (grids or {})[half][key]
+                shapes = (grids or {})[half].get(key, ())
                 found |= {f"{half}/{key}/{row}": (tuple(shapes[row]), "labels") for row in range(n)}
             else:
                 found[f"{half}/{key}"] = ((n, *wanted.shape), "float")

@@ -184,7 +184,7 @@ def _parse(path: Path, head: bytes) -> tuple[Geometry, _Layout]:
     rank = int(fields["dim"][0])
     sizes = [int(n) for n in fields["dim"][1 : 1 + max(0, rank)]]
     if rank < 3 or rank > 7 or min(sizes) < 1 or max(sizes[3:], default=1) > 1:
-        raise UserError(f"{path} has the axes {sizes}; a label file has three.")
+        raise UserError(f"{path} has the axes {sizes}; a volume has three.")
     if math.prod(sizes) > MAX_VOXELS:
         raise UserError(f"{path} has {math.prod(sizes)} voxels; at most {MAX_VOXELS} are read.")
     spacing = tuple(abs(float(mm)) for mm in fields["pixdim"][1:4])

@@ -264,7 +264,7 @@ def broken(content: bytes) -> dict[str, bytes]:
         (nifti(coded(labels(5)))[:-40], "gzip file"),
         (gzip.compress(gzip.decompress(nifti(coded(labels(5))))[:-100]), "is cut short"),
         (b"\x1f\x8b" + bytes(300), "is no gzip file"),
-        (nifti(np.zeros((*SHAPE, 2), np.uint8)), "has the axes [12, 10, 8, 2]; a label file has three"),
+        (nifti(np.zeros((*SHAPE, 2), np.uint8)), "has the axes [12, 10, 8, 2]; a volume has three"),
     ],
     ids=["empty", "text", "cut gzip", "cut volume", "no gzip", "4D"],
 )

@@ -97,6 +97,10 @@ def test_each_map_is_expected_on_its_own_grid() -> None:
     assert expected["test/p"] == ((0,), "float")
     assert [volume.shape for volume in found["heldout/labels"]] == [(2, 2, 2), (3, 3, 3)]
     assert len(found["test/labels"]) == 0
+    assert expected_results(SPEC, 0, 0, {"heldout": {}, "test": {}}) == {
+        "heldout/p": ((0,), "float"),
+        "test/p": ((0,), "float"),
+    }
 
 
 def test_an_unknown_label_is_named_by_case() -> None:
