@@ -137,8 +137,10 @@ def preview(
     """
     planes = []
     for across, down, through in PLANES:
-        cut = [np.take(volume, at[through], axis=through).T for volume in (image, truth, prediction)]
-        planes.append(_drawn(*cut, (spacing[across], spacing[down]), colours))
+        grey, ours, theirs = (
+            np.take(volume, at[through], axis=through).T for volume in (image, truth, prediction)
+        )
+        planes.append(_drawn(grey, ours, theirs, (spacing[across], spacing[down]), colours))
     height = max(plane.shape[0] for plane in planes)
     canvas = np.zeros((height, sum(plane.shape[1] for plane in planes) + 2 * GAP, 3), dtype=np.uint8)
     left = 0
@@ -164,7 +166,7 @@ def _drawn(
     size = (max(1, size[0]), max(1, size[1]))
     picture = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), dtype=np.float64)[..., None]
     outlined, filled = (
-        np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
+        np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
         for labels in (truth, prediction)
     )
     picture = np.where(filled[..., None] > 0, (1 - FILL) * picture + FILL * colours[filled], picture)
@@ -175,7 +177,8 @@ def _edge(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return the labelled pixels with a neighbour of another label."""
     framed = np.pad(labels, 1)
     others = (framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:])
-    return (labels > 0) & np.any([labels != other for other in others], axis=0)
+    inner = np.logical_and.reduce([labels == other for other in others])
+    return np.asarray((labels > 0) & ~inner, dtype=bool)
 
 
 def box_of(volume: Volume) -> Box:

@@ -213,12 +213,17 @@ def _turned(turn: Turn, volume: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _middle(labels: Mapping[str, NDArray[np.uint8]], boxes: Mapping[str, Box], box: Box) -> tuple[int, ...]:
-    """Return the largest sections of the tumour: the truth's, else the predicted one's, else the middle."""
+    """Return the largest sections of the tumour: the truth's, else the predicted one's, else the middle.
+
+    A voxel of the core counts twice; among sections of one size the middle one is taken.
+    """
     for name, found in labels.items():
         if found.any():
-            inside = [np.count_nonzero(found, axis=others).argmax() for others in ((1, 2), (0, 2), (0, 1))]
-            starts = zip(inside, boxes[name].start, box.start, strict=True)
-            return tuple(int(k + start - shown) for k, start, shown in starts)
+            weights = (found > 0).astype(np.int64) + np.isin(found, (NCR, ET))
+            sums = (weights.sum(axis=others) for others in ((1, 2), (0, 2), (0, 1)))
+            largest = (np.flatnonzero(total == total.max()) for total in sums)
+            starts = zip(largest, boxes[name].start, box.start, strict=True)
+            return tuple(int(rows[len(rows) // 2] + start - shown) for rows, start, shown in starts)
     return tuple(n // 2 for n in box.size)
 
 

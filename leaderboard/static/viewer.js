@@ -1,7 +1,6 @@
 "use strict";
-// Three planes through a case, the truth outlined, the prediction filled. A picture holds the axial slices of a
-// modality, row by row; the other planes are drawn from its rows and columns. No pixel is read back from a canvas,
-// which file:// forbids: label maps come as numbers.
+// Three planes through a case, the truth outlined, the prediction filled. A picture holds axial slices, row by row; the
+// other planes are drawn from its rows and columns. No pixel is read back, which file:// forbids: labels are numbers.
 (() => {
   const SIDES = ["truth", "prediction"];
   const [SHARPEST, LONGEST, FILL] = [4, 720, 95]; // pixels a mm, pixels of the longest side; opacity of 255
@@ -180,8 +179,9 @@
     canvas.onpointerdown = canvas.onpointermove = (event) => {
       if (!shown || !event.buttons) return;
       if (event.type === "pointerdown") canvas.setPointerCapture(event.pointerId);
-      move(across, Math.floor((event.offsetX / canvas.clientWidth) * shown.size[across]));
-      move(down, Math.floor((event.offsetY / canvas.clientHeight) * shown.size[down]));
+      const { left, top, width, height } = canvas.getBoundingClientRect();
+      move(across, Math.floor(((event.clientX - left) / width) * shown.size[across]));
+      move(down, Math.floor(((event.clientY - top) / height) * shown.size[down]));
     };
     slider.oninput = () => shown && move(through, (slider.value - shown.index[through][1]) * shown.index[through][2]);
   }
