@@ -91,8 +91,8 @@ class ViewerView:
     pictures: tuple[str, ...]
     """Their titles, such as the modalities of a scan; every case has them all."""
     first: int
-    labels: tuple[tuple[int, str], ...]
-    """Value and name."""
+    labels: tuple[tuple[int, str, bool], ...]
+    """Value, name, and whether its fill is hatched."""
     content: str
     """What the script needs of them, as JSON that may stand in a script element."""
     cases: tuple[CaseView, ...]
@@ -138,7 +138,7 @@ def _slices(reader: _Reader, content: Mapping[str, Any]) -> Slices:
         legend=clean(content["legend"], 400),
         pictures=pictures,
         first=_whole(content["first"], 0, len(pictures) - 1),
-        labels=tuple((value, label["name"]) for value, label in labels),
+        labels=tuple((value, label["name"], label["hatched"]) for value, label in labels),
         content=_embedded({"labels": dict(labels)}),
         cases=tuple(cases),
     )
@@ -149,8 +149,12 @@ def _label(label: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
     colour = label["colour"]
     if not COLOUR.fullmatch(colour):
         raise ValueError(f"{colour!r} is no colour")
-    rgb = list(bytes.fromhex(colour[1:]))
-    return _whole(label["value"], 1, 255), {"name": clean(label["name"], 40), "colour": colour, "rgb": rgb}
+    return _whole(label["value"], 1, 255), {
+        "name": clean(label["name"], 40),
+        "colour": colour,
+        "rgb": list(bytes.fromhex(colour[1:])),
+        "hatched": label["hatched"] is True,
+    }
 
 
 # ------------------------------------------------------------------------------------------ one case

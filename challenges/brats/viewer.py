@@ -42,8 +42,10 @@ MODALITIES = ("T1", "T1ce", "T2", "FLAIR")
 FIRST = 3
 """The modality that is shown first."""
 LABELS = ((NCR, "Necrotic core", "#4c8dff"), (ED, "Oedema", "#5fd35f"), (ET, "Enhancing", "#ff4a3d"))
-REGIONS = (("Whole tumour", "wt"), ("Tumour core", "tc"), ("Enhancing tumour", "et"))
-COLUMNS = (
+HATCHED = (ET,)
+"""Told from the oedema without the colours too."""
+REGIONS = (("Whole tumour", "wt"), ("Tumour core", "tc"), ("Enhancing", "et"))
+SCORES = (
     ("Dice", "dice"),
     ("HD95, mm", "hd95"),
     ("NSD", "nsd"),
@@ -87,7 +89,10 @@ class Viewer:
             "legend": LEGEND,
             "pictures": MODALITIES,
             "first": FIRST,
-            "labels": [{"value": value, "name": name, "colour": colour} for value, name, colour in LABELS],
+            "labels": [
+                {"value": value, "name": name, "colour": colour, "hatched": value in HATCHED}
+                for value, name, colour in LABELS
+            ],
             "cases": [
                 self._case(folder, role, row, cases, predictions, scores) for role, row in rows.items()
             ],
@@ -279,14 +284,12 @@ def _nifti(labels: NDArray[np.uint8], affine: NDArray[np.float64], spacing: NDAr
 
 
 def _table(row: int, scores: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
-    """Return the case's scores by region; a column that the edition does not have is left out."""
+    """Return the case's scores by region; a score that the edition does not have is left out."""
     read = partial(_score, row=row, scores=scores)
-    columns = [
-        (title, key) for title, key in COLUMNS if any(read(f"{key}_{r}") is not None for _, r in REGIONS)
-    ]
+    rows = [[title, *(read(f"{key}_{region}") for _, region in REGIONS)] for title, key in SCORES]
     return {
-        "columns": ["Region", *(title for title, _ in columns)],
-        "rows": [[title, *(read(f"{key}_{region}") for _, key in columns)] for title, region in REGIONS],
+        "columns": ["Score", *(title for title, _ in REGIONS)],
+        "rows": [line for line in rows if any(value is not None for value in line[1:])],
     }
 
 

@@ -13,7 +13,7 @@
     axes: ["across", "down", "through"].map((name) => Number(figure.dataset[name])),
     canvas: figure.querySelector("canvas"), number: figure.querySelector("output"), slider: figure.querySelector("input"),
   }));
-  const [small, layer, mosaic] = panes.map(() => document.createElement("canvas"));
+  const [small, mosaic] = panes.map(() => document.createElement("canvas"));
   const cases = new Map();
   let [shown, at] = [null, [0, 0, 0]]; // the case that is drawn, and the voxel in which its planes meet
   let [asked, waiting] = [0, 0]; // the newest wish wins, whatever loads first; the frame to come
@@ -97,8 +97,7 @@
   // The labels of one side in a plane, row by row: 0 where its box is not ticked.
   function cut(side, [across, down, through]) {
     const on = new Set(boxes.filter((box) => box.dataset.side === side && box.checked).map((box) => Number(box.value)));
-    const steps = [1, shown.size[0], shown.size[0] * shown.size[1]];
-    const wide = shown.size[across];
+    const [wide, steps] = [shown.size[across], [1, shown.size[0], shown.size[0] * shown.size[1]]];
     return Uint8Array.from({ length: wide * shown.size[down] }, (_, i) => {
       const place = (i % wide) * steps[across] + Math.floor(i / wide) * steps[down] + at[through] * steps[through];
       return on.has(shown[side][place]) ? shown[side][place] : 0;
@@ -107,11 +106,13 @@
 
   function drawFill(plane, context, canvas) {
     const pixels = new ImageData(small.width, small.height);
-    plane.forEach((label, i) => { if (label) pixels.data.set([...labels[label].rgb, FILL], 4 * i); });
-    [layer.width, layer.height] = [small.width, small.height];
-    layer.getContext("2d").putImageData(pixels, 0, 0);
+    plane.forEach((label, i) => {
+      const stripe = labels[label]?.hatched && ((i % small.width) + Math.floor(i / small.width)) % 3 === 0;
+      if (label) pixels.data.set([...labels[label].rgb, stripe ? 2 * FILL : FILL], 4 * i);
+    });
+    small.getContext("2d").putImageData(pixels, 0, 0); // which replaces what was there
     context.imageSmoothingEnabled = false;
-    context.drawImage(layer, 0, 0, canvas.width, canvas.height);
+    context.drawImage(small, 0, 0, canvas.width, canvas.height);
   }
 
   // Each label has a line along the inside of its own voxels, so that neighbours' lines lie side by side.
@@ -138,8 +139,7 @@
   function drawCross([across, down], context, { width, height }) {
     const [x, y] = [across, down].map((axis) => (at[axis] + 0.5) / shown.size[axis]);
     context.fillStyle = "rgba(255, 255, 255, .5)";
-    context.fillRect(Math.round(x * width), 0, 1, height);
-    context.fillRect(0, Math.round(y * height), width, 1);
+    for (const line of [[x * width, 0, 1, height], [0, y * height, width, 1]]) context.fillRect(...line.map(Math.round));
   }
 
   function draw() {

@@ -383,16 +383,19 @@ def test_the_same_runs_give_the_same_site_and_gone_runs_leave_nothing(tmp_path: 
 
 
 def test_the_page_shows_the_scores_of_each_case(viewer: Path, tmp_path: Path) -> None:
-    """Regions and columns as the viewer wrote them; what the edition lacks has no column."""
+    """Scores and regions as the viewer wrote them; what the edition lacks has no row."""
     view = slices_like(tmp_path, viewer).view
     assert view is not None
 
     assert [(case.role, case.score) for case in view.cases] == [
         *(("Worst", "0.400"), ("Median", "0.800"), ("Best", "1.000"))
     ]
-    assert view.cases[0].columns == ("Region", "Dice", "HD95, mm")
-    assert [cell.text for cell in view.cases[0].rows[0]] == ["Whole tumour", "0.400", "4.000"]
-    assert view.labels == ((1, "Necrotic core"), (2, "Oedema"), (3, "Enhancing"))
+    assert view.cases[0].columns == ("Score", "Whole tumour", "Tumour core", "Enhancing")
+    assert [[cell.text for cell in row] for row in view.cases[0].rows] == [
+        ["Dice", "0.400", "0.400", "0.400"],
+        ["HD95, mm", "4.000", "4.000", "4.000"],
+    ]
+    assert view.labels == ((1, "Necrotic core", False), (2, "Oedema", False), (3, "Enhancing", True))
 
 
 Spoil = Callable[[dict[str, Any]], object]
