@@ -31,11 +31,10 @@ from torch.utils.data import DataLoader
 
 from challenges.brats.labels import ED, ET, NCR
 from challenges.brats.patches import crop_shapes, patch_batches
-from harness.errors import UserError
 from harness.training import CaseDataset, batches
 from harness.weights import load_weights
 
-__all__ = ["MODALITIES", "REGIONS", "Model", "labels_of", "regions_of"]
+__all__ = ["MODALITIES", "REGIONS", "Batch", "Model", "cases_of", "labels_of", "regions_of"]
 
 Batch = Mapping[str, Tensor]
 MODALITIES = 4
@@ -49,7 +48,7 @@ class Model(pl.LightningModule):
     """Four modalities in, a label map out.
 
     A training batch is what `patches.PatchDataset` gives; a batch to predict is the inputs of one case:
-    {"image": int16 (1, 4, x, y, z), "mean" and "std": (1, 4), "start" and "grid": (1, 3)}.
+    {"image": int16 (1, 4, x, y, z), "mean" and "std": (1, 4), "start", "grid" and "spacing": (1, 3)}.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class Model(pl.LightningModule):
         *,
         patch: int = 128,
         batch: int = 1,
-        per_case: int = 1,
+        per_case: int = 3,
         foreground: float = 0.5,
         width: int = 16,
         levels: int = 4,
@@ -73,7 +72,8 @@ class Model(pl.LightningModule):
         """Keep the hyperparameters: `self.hparams` holds them, those of a subclass included.
 
         Args:
-            patch: Side of the patches, in voxels; less along an axis where all cases are smaller.
+            patch: Side of the patches, mm, so voxels on BraTS's own grid: rounded down to what the network
+                can halve, at least twice that, and less along an axis where all cases are smaller.
             batch: Patches a step.
             per_case: Patches of each case an epoch.
             foreground: Share of the patches centred on the tumour.
@@ -89,16 +89,10 @@ class Model(pl.LightningModule):
             pretrained: File of weights, relative to the submission's folder: .pth, .pt or .safetensors.
 
         Raises:
-            UserError: for a patch that the network cannot halve often enough, or weights that do not fit.
+            UserError: for weights that do not fit.
         """
         super().__init__()
         self.save_hyperparameters()
-        step = self.multiple()
-        if patch < 2 * step or patch % step:
-            raise UserError(
-                f"The patch must be a multiple of {step}, {2 * step} or more, but got model.patch={patch}. "
-                f"Type for example model.patch={max(2, round(patch / step)) * step}."
-            )
         self.network = self.build_network()
         if pretrained is not None:
             load_weights(self.network, Path(inspect.getfile(type(self))).parent / pretrained)
@@ -155,12 +149,12 @@ class Model(pl.LightningModule):
         )
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
-    def probabilities(self, inputs: Tensor) -> Tensor:
+    def probabilities(self, inputs: Tensor, window: Sequence[int]) -> Tensor:
         """Return the regions' probabilities in a whole normalised crop: (1, 4, x, y, z) to (3, x, y, z)."""
         flips = list(_subsets(AXES)) if self.hparams["mirror"] else [()]
         total = torch.zeros((), device=inputs.device)
         for axes in flips:
-            total = total + self.slide(inputs.flip(axes)).sigmoid().flip(axes)
+            total = total + self.slide(inputs.flip(axes), window).sigmoid().flip(axes)
         return total[0] / len(flips)
 
     def decide(self, probabilities: Tensor) -> Tensor:
@@ -172,7 +166,9 @@ class Model(pl.LightningModule):
 
     def label_map(self, case: Batch) -> Tensor:
         """Return one case's labels on its whole grid, (X, Y, Z), uint8; `case` is a batch of one."""
-        labels = self.decide(self.probabilities(self.normalise(case)))
+        inputs = self.normalise(case)
+        window = self.window(inputs.shape[2:], case["spacing"][0].tolist())
+        labels = self.decide(self.probabilities(inputs, window))
         return self.restore(labels, case["start"][0], case["grid"][0])
 
     # ------------------------------------------------------------------------ what to keep
@@ -184,16 +180,19 @@ class Model(pl.LightningModule):
         whole[where] = crop
         return whole
 
-    def window(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Return the patch for crops up to this shape: whole multiples, `patch` at most."""
+    def window(self, shape: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
+        """Return the patch, in voxels, for crops up to this shape with this spacing, mm."""
         step, patch = self.multiple(), self.hparams["patch"]
-        return tuple(max(2 * step, min(patch, -(-int(n) // step) * step)) for n in shape)
+        sides = [round(patch / mm) // step * step for mm in spacing]
+        return tuple(
+            max(2 * step, min(side, -(-int(n) // step) * step)) for side, n in zip(sides, shape, strict=True)
+        )
 
-    def slide(self, inputs: Tensor) -> Tensor:
+    def slide(self, inputs: Tensor, window: Sequence[int]) -> Tensor:
         """Return the logits of a whole crop, float32: windows that overlap, weighted by a Gaussian."""
         logits = sliding_window_inference(
             inputs,
-            self.window(inputs.shape[-3:]),
+            window,
             1,
             lambda patch: self(patch).float(),
             overlap=self.hparams["overlap"],
@@ -209,9 +208,10 @@ class Model(pl.LightningModule):
     def train_loader(self, training: CaseDataset) -> DataLoader[Any]:
         """Return batches of random patches."""
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        spacing = np.median(training.inputs["spacing"][training.rows], axis=0)
         return patch_batches(
             training,
-            self.window(np.max(crop_shapes(training), axis=0).tolist()),
+            self.window(np.max(crop_shapes(training), axis=0).tolist(), spacing.tolist()),
             foreground=self.hparams["foreground"],
             per_case=self.hparams["per_case"],
             batch=self.hparams["batch"],
@@ -242,8 +242,12 @@ class Model(pl.LightningModule):
 
     def predict_step(self, batch: Batch, _: int = 0) -> dict[str, Tensor]:
         """Return label maps on the whole grids of the cases, which must be equal within a batch."""
-        cases = [{name: part[i : i + 1] for name, part in batch.items()} for i in range(len(batch["image"]))]
-        return {"labels": torch.stack([self.label_map(case) for case in cases])}
+        return {"labels": torch.stack([self.label_map(case) for case in cases_of(batch)])}
+
+
+def cases_of(batch: Batch) -> list[dict[str, Tensor]]:
+    """Return batches of one case each."""
+    return [{name: part[i : i + 1] for name, part in batch.items()} for i in range(len(batch["image"]))]
 
 
 def regions_of(labels: Tensor) -> Tensor:
