@@ -21,6 +21,7 @@ __all__ = [
     "inverse_censoring",
     "kaplan_meier",
     "marginal",
+    "positive_censoring",
     "survival_at",
     "survival_in_resamples",
 ]
