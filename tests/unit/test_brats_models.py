@@ -16,13 +16,17 @@ from torch import Tensor, nn
 
 from challenges.brats.baseline import Model as Baseline
 from challenges.brats.baseline import labels_of, regions_of
+from challenges.brats.data import decode
 from challenges.brats.patches import PatchDataset, PatchSampler, cut, cut_labels, patch_batches, tumour_voxel
 from harness import catalog
+from harness.contracts import Case
 from harness.errors import UserError
+from harness.segmentation.nifti import read_labels
 from harness.training import CaseDataset, FoldData, ValidatedFoldData, batches
 from harness.volumes import Volume, column
 from submissions.pnu_unet.model import Model as Pnu
 from submissions.pnu_unet.model import restored
+from tests.real import real_data
 
 ENTRIES = {
     "brats_segresnet": {"patch": 16, "width": 8},
@@ -430,6 +434,26 @@ def test_the_rule_for_little_enhancing_tumour_reaches_the_prediction() -> None:
         assert (plain == 3).any()
         assert not (ruled == 3).any()
         assert torch.equal((plain == 1) | (plain == 3), ruled == 1)
+
+
+def test_a_real_case_trains_and_is_predicted() -> None:
+    """The real volumes go through decode, a training step and sliding windows to their whole grid."""
+    folder = real_data("brats") / "BraTS-GLI-00001-000"
+    files = tuple(folder / f"{folder.name}-{part}.nii.gz" for part in ("t1n", "t1c", "t2w", "t2f"))
+    decoded = decode(Case(folder.name, "BraTS-GLI-00001", files), {})
+    labels = read_labels(folder / "seg-BraTS23_1.nii.gz", range(4)).labels
+    inputs = {name: value[None] for name, value in decoded.items()}
+    cases = CaseDataset(inputs, np.arange(1), {"labels": column([Volume.of(labels)])})
+    (batch,) = patch_batches(cases, (64, 64, 64), foreground=1.0)
+    assert int(batch["labels"][0, 32, 32, 32]) > 0
+    model = Baseline(patch=96, width=4, levels=3, per_case=1, overlap=0.0)
+    before = [value.clone() for value in model.network.parameters()]
+    trainer = fit(model, cases)
+    assert torch.isfinite(trainer.callback_metrics["loss"])
+    assert sum(not torch.equal(a, b) for a, b in zip(before, model.network.parameters(), strict=True)) > 20
+    (found,) = predict(model, cases)
+    assert found.shape == (240, 240, 155)
+    assert (found.dtype, int(found.max())) in {(torch.uint8, label) for label in range(4)}
 
 
 # -------------------------------------------------------------------------------------- pretrained
