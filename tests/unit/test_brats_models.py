@@ -34,7 +34,7 @@ ENTRIES = {
     "pnu_unet": {"size": 32, "filters": 4, "slices": 4},
 }
 """Of each entry, what makes it small."""
-SMALL: dict[str, Any] = {"patch": 16, "width": 8, "levels": 3}
+SMALL: dict[str, Any] = {"patch": 16, "width": 8, "levels": 3, "per_case": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -316,7 +316,7 @@ def test_augmentation_moves_labels_with_the_image() -> None:
 def test_a_fit_lowers_the_loss_and_finds_the_tumour() -> None:
     """Trained on four made-up heads, the baseline finds the tumour of two others; untrained it does not."""
     pl.seed_everything(0, verbose=False)
-    model = Baseline(**{**SMALL, "patch": 24}, per_case=4, lr=0.01)
+    model = Baseline(**SMALL | {"patch": 24, "per_case": 4, "lr": 0.01})
     others = made_up(2, seed=1)
     truth = truth_of(others)
     before = [dice(a > 0, b > 0) for a, b in zip(predict(model, others), truth, strict=True)]
@@ -395,8 +395,8 @@ def test_batches_have_the_patch_as_their_size() -> None:
             return super().forward(inputs)
 
     cases = made_up(2)
-    fit(Seen(patch=20, width=8, levels=3, batch=2), cases)
-    fit(Seen(patch=64, width=8, levels=3, batch=2), cases)
+    fit(Seen(**SMALL | {"patch": 20, "batch": 2}), cases)
+    fit(Seen(**SMALL | {"patch": 64, "batch": 2}), cases)
     largest = np.max([image.shape[1:] for image in cases.inputs["image"].arrays], axis=0)
     assert sizes == [(2, 4, 20, 20, 20), (2, 4, *(-(-largest // 4) * 4).tolist())]
 
