@@ -55,13 +55,13 @@ class Model(pl.LightningModule):
         self,
         *,
         patch: int = 128,
-        batch: int = 1,
-        per_case: int = 3,
-        foreground: float = 0.5,
+        batch: int = 2,
+        per_case: int = 6,
+        foreground: float = 0.67,
         width: int = 16,
         levels: int = 4,
         first_stride: int = 2,
-        lr: float = 0.003,
+        lr: float = 0.006,
         weight_decay: float = 0.01,
         warm_up: float = 0.2,
         overlap: float = 0.5,
@@ -104,7 +104,10 @@ class Model(pl.LightningModule):
         hparams = self.hparams
         channels = [min(hparams["width"] << level, WIDEST) for level in range(hparams["levels"])]
         strides = [hparams["first_stride"], *[2] * (len(channels) - 2)]
-        return UNet(3, MODALITIES, len(REGIONS), channels, strides, num_res_units=2, norm="INSTANCE")
+        features = hparams["width"] // 2
+        unet = UNet(3, MODALITIES, features, channels, strides, num_res_units=2, norm="INSTANCE")
+        # MONAI's last layer is normalised too: as logits, that would stretch a region that is not there.
+        return nn.Sequential(unet, nn.Conv3d(features, len(REGIONS), 1))
 
     def multiple(self) -> int:
         """Return what the network's input must be a multiple of, in voxels, along each axis."""

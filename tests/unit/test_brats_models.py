@@ -34,7 +34,7 @@ ENTRIES = {
     "pnu_unet": {"size": 32, "filters": 4, "slices": 4},
 }
 """Of each entry, what makes it small."""
-SMALL: dict[str, Any] = {"patch": 16, "width": 8, "levels": 3, "per_case": 1}
+SMALL: dict[str, Any] = {"patch": 16, "width": 8, "levels": 3, "per_case": 1, "batch": 1}
 
 
 @pytest.fixture(autouse=True)
