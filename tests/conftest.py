@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,15 @@ class Workplace:
     def record(self, name: str) -> dict[str, Any]:
         """Return the newest record of an entry."""
         return [record for record in self.records() if record["entry"]["name"] == name][-1]
+
+
+@pytest.fixture(autouse=True)
+def units_as_they_were() -> Iterator[None]:
+    """Put back the project's own units, which a test may have replaced by others of the same name."""
+    spaces = ("challenges", "submissions")
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in spaces}
+    yield
+    sys.modules.update(before)
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ QUESTION = {
         ({"task": None}, "card.yaml lacks the key 'task'. Add a line task: VALUE."),
         ({"tsk": "k"}, "card.yaml has an unknown key 'tsk'. Did you mean 'task'?"),
         ({"metrics": [{"key": "a", "metric": "auroc"}]}, "lacks the key 'title' under 'metrics.0'. Add a line title"),
-        ({"ranking": {"decimal": 3}}, "unknown key 'decimal' under 'ranking'. Did you mean 'decimals'? Known: decimals,"),
+        ({"ranking": {"decimal": 3}}, "unknown key 'decimal' under 'ranking'. Did you mean 'decimals'? Known: columns, decimals,"),
         ({"metrics": []}, "card.yaml: metrics: tuple should have at least 1 item"),
         ({"ranking": {"tie_breakers": ["b"]}}, "card.yaml: no metric has the key 'b'. Known: a."),
         ({"literature": [{"title": "x", "metric": "b", "value": 1}]}, "no metric has the key 'b'. Known: a."),
