@@ -1,6 +1,6 @@
-"""Baselines under the challenge's own ten folds, on phantom patients: minutes each, so not in `uv run pytest`.
+"""Baselines under the challenge's own ten folds, on phantom patients: minutes each.
 
-    uv run pytest tests/nightly
+Not in `uv run pytest`; type `uv run pytest tests/nightly`.
 """
 
 from __future__ import annotations
