@@ -86,8 +86,8 @@ class SweepConfig(Frozen):
     """How many, failed and pruned ones included; a grid is searched whole by default."""
     sampler: Literal["tpe", "random", "grid", "cmaes"] = "tpe"
     pruner: Literal["wilcoxon", "none"] = "wilcoxon"
-    p: float = Field(default=0.05, gt=0, lt=1)
-    """A trial is pruned once it looks worse than the best one at this p-value."""
+    p: float = Field(default=0.25, gt=0, lt=0.5)
+    """A trial is pruned once it looks worse than the best one at this p-value; earlier folds ask for less."""
     space: Mapping[str, str] = Field(default_factory=dict)
     """Hyperparameter -> distribution, over those of the submission's card; "none" takes one out."""
     storage: str | None = None
