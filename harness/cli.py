@@ -201,6 +201,7 @@ def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> 
 
     from harness.records import load_all
     from leaderboard.case_ranks import case_files
+    from leaderboard.resampled import resample_files
     from leaderboard.standings import boards, standings
     from leaderboard.terminal import render
 
@@ -210,7 +211,9 @@ def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> 
         console.print(render(standings([], card)))
     for board in found:
         if fingerprint in (None, board.fingerprint):
-            console.print(render(standings(board.records, card, case_files(config.runs))))
+            console.print(
+                render(standings(board.records, card, case_files(config.runs), resample_files(config.runs)))
+            )
 
 
 def _print_half(half: Half) -> None:

@@ -25,7 +25,10 @@ HEAVY = (
     "plotly",
     "cv2",
 )
-LEADERBOARD_MAY = {"atomic", "records", "metrics", "ranking", "statistics", "errors", "contracts"}
+LEADERBOARD_MAY = {
+    *("atomic", "records", "resamples", "metrics", "ranking", "stability", "comparisons", "statistics"),
+    *("errors", "contracts"),
+}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["list"], ["run", "--help"], ["score", "--help"]])
