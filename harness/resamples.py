@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,12 @@ class Resamples:
     None where the challenge cannot say.
     """
 
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        """What two halves must share to be compared row by row: draws, number of resamples, of parts."""
+        lengths = {len(values) for values in self.values.values()}
+        return (self.draws, max(lengths, default=0), -1 if self.parts is None else len(self.parts))
+
 
 def draws_of(cases: Sequence[Case], resamples: int, seed: int) -> str:
     """Return what identifies the draws: equal for the same cases and patients in any order."""
@@ -52,22 +59,25 @@ def draws_of(cases: Sequence[Case], resamples: int, seed: int) -> str:
 
 
 def as_bytes(halves: Mapping[str, Resamples]) -> bytes:
-    """Return an npz archive's bytes: one array of float64 for each half and metric, no object."""
+    """Return an npz archive's bytes: three arrays a half, without any object.
+
+    `<half>/about` is a line of JSON (draws, patients, metrics), `<half>/values` (metrics, resamples) and
+    `<half>/parts` (cases,) are float64.
+    """
     arrays: dict[str, NDArray[np.generic]] = {}
     for half, found in halves.items():
-        arrays[f"{half}/draws"] = np.array(found.draws)
-        arrays[f"{half}/patients"] = np.array(found.patients, dtype=np.int64)
+        about = {"draws": found.draws, "patients": found.patients, "metrics": list(found.values)}
+        arrays[f"{half}/about"] = np.array(json.dumps(about))
+        arrays[f"{half}/values"] = np.array(list(found.values.values()), dtype=np.float64)
         if found.parts is not None:
             arrays[f"{half}/parts"] = np.asarray(found.parts, dtype=np.float64)
-        for key, values in found.values.items():
-            arrays[f"{half}/values/{key}"] = np.asarray(values, dtype=np.float64)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
-def from_file(path: Path, half: str, keys: Iterable[str] | None = None) -> Resamples | None:
-    """Read a half, of all metrics or of these alone; None if the file does not hold it.
+def from_file(path: Path, half: str) -> Resamples | None:
+    """Read a half; None if the file does not hold it.
 
     Raises:
         FileNotFoundError: if there is no file.
@@ -75,27 +85,32 @@ def from_file(path: Path, half: str, keys: Iterable[str] | None = None) -> Resam
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            if f"{half}/draws" not in archive.files:
+            if f"{half}/about" not in archive.files:
                 return None
-            begin = f"{half}/values/"
-            known = [name.removeprefix(begin) for name in archive.files if name.startswith(begin)]
-            wanted = known if keys is None else [key for key in keys if key in known]
-            found = Resamples(
-                draws=str(archive[f"{half}/draws"]),
-                patients=int(archive[f"{half}/patients"]),
-                values={key: archive[f"{begin}{key}"] for key in wanted},
-                parts=archive[f"{half}/parts"] if f"{half}/parts" in archive.files else None,
-            )
+            about = json.loads(str(archive[f"{half}/about"]))
+            parts = archive[f"{half}/parts"] if f"{half}/parts" in archive.files else None
+            values = archive[f"{half}/values"]
     except FileNotFoundError:
         raise
     except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} holds no resamples: {error}") from error
-    _check(found, path)
-    return found
-
-
-def _check(found: Resamples, path: Path) -> None:
-    columns = [*found.values.values(), *(() if found.parts is None else (found.parts,))]
-    lengths = {len(values) for values in found.values.values() if values.ndim == 1}
-    if any(values.ndim != 1 or values.dtype != np.float64 for values in columns) or len(lengths) > 1:
+    if not _fits(about, values, parts):
         raise ValueError(f"{path} holds no resamples: its arrays do not fit each other")
+    named = dict(zip(about["metrics"], values, strict=True))
+    return Resamples(about["draws"], about["patients"], named, parts)
+
+
+def _fits(about: object, values: NDArray[np.generic], parts: NDArray[np.generic] | None) -> bool:
+    """Say whether what was read is what `as_bytes` writes."""
+    if not isinstance(about, dict) or not isinstance(about.get("metrics"), list):
+        return False
+    if type(about.get("draws")) is not str or type(about.get("patients")) is not int:
+        return False
+    if not all(type(name) is str for name in about["metrics"]):
+        return False
+    whole = values.dtype == np.float64 and values.ndim == 2 and len(values) == len(about["metrics"])
+    return (
+        whole
+        and not np.isinf(values).any()
+        and (parts is None or (parts.dtype == np.float64 and parts.ndim == 1))
+    )

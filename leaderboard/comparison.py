@@ -155,11 +155,11 @@ def _incomparable(first: RunRecord, second: RunRecord, half: HalfName) -> str:
 def _pair(
     first: RunRecord, second: RunRecord, half: HalfName, resampled: ResampleReader
 ) -> tuple[Resamples, Resamples] | str:
-    a, b = resampled(first, half, None), resampled(second, half, None)
+    a, b = resampled(first, half), resampled(second, half)
     for record, found in ((first, a), (second, b)):
         if isinstance(found, str):
             return f"{clean(record.entry.name, 60)}: {found}"
-    if isinstance(a, str) or isinstance(b, str) or a.draws != b.draws:
+    if isinstance(a, str) or isinstance(b, str) or a.identity != b.identity:
         return "their resamples were drawn from different cases"
     return a, b
 

@@ -7,6 +7,7 @@ resampling does not change.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ResampleReader", "Sample", "resample_files", "sample_by_case", "sample_of"]
 
-ResampleReader = Callable[[RunRecord, HalfName, "tuple[str, ...] | None"], "Resamples | str"]
-"""Record, half and metrics (None: all) to what the run's file holds, or why there is nothing."""
+ResampleReader = Callable[[RunRecord, HalfName], "Resamples | str"]
+"""Record and half to what the run's file holds, or why there is nothing."""
 OTHER_CASES = "its resamples were drawn from other cases than those of most entries"
 
 
@@ -55,16 +56,16 @@ class Sample:
 def resample_files(runs: Path) -> ResampleReader:
     """Return a reader of the runs' resamples.npz."""
 
-    def read(record: RunRecord, half: HalfName, keys: tuple[str, ...] | None) -> Resamples | str:
+    def read(record: RunRecord, half: HalfName) -> Resamples | str:
         if not re.fullmatch(r"\w[\w.\-]*", record.run_id):
             return f"no resamples are stored beside it ({FILE})"
         try:
-            found = from_file(runs / record.challenge.name / record.run_id / FILE, half, keys)
+            found = from_file(runs / record.challenge.name / record.run_id / FILE, half)
         except FileNotFoundError:
             found = None
         except ValueError:
             return f"its resamples ({FILE}) cannot be read. {_again(record)}"
-        if found is None or not all(key in found.values for key in keys):
+        if found is None:
             return (
                 f"no resamples are stored beside it ({FILE}), as an older harness wrote it. {_again(record)}"
             )
@@ -88,13 +89,15 @@ def sample_of(ranked: Sequence[Row], card: Card, half: HalfName, read: ResampleR
     missing: dict[str, str] = {}
     found: dict[str, Resamples] = {}
     for row in ranked:
-        resamples = read(row.record, half, keys)
+        resamples = read(row.record, half)
         if isinstance(resamples, str):
             missing[row.id] = resamples
+        elif absent := [key for key in keys if key not in resamples.values]:
+            missing[row.id] = f"its resamples hold no {card.metric(absent[0]).title}. {_again(row.record)}"
         else:
             found[row.id] = resamples
-    draws = _agreed([resamples.draws for resamples in found.values()])
-    for name in [name for name, resamples in found.items() if resamples.draws != draws]:
+    agreed = _agreed([resamples.identity for resamples in found.values()])
+    for name in [name for name, resamples in found.items() if resamples.identity != agreed]:
         missing[name] = OTHER_CASES
         del found[name]
     for name in [name for name in found if undefined_share(found[name].values[keys[0]]) > MAX_UNDEFINED]:
@@ -131,9 +134,10 @@ def _key(values: NDArray[np.float64], metric: MetricFacts, decimals: int) -> NDA
     return np.round(values if metric.higher_is_better else -values, decimals)
 
 
-def _agreed(draws: Sequence[str]) -> str:
+def _agreed(draws: Sequence[tuple[str, int, int]]) -> tuple[str, int, int] | None:
     """Return the draws that most entries have; of as many the first in the alphabet."""
-    return min(set(draws), key=lambda name: (-draws.count(name), name), default="")
+    votes = Counter(draws)
+    return min(votes, key=lambda identity: (-votes[identity], identity), default=None)
 
 
 # --------------------------------------------------------------------------------------- by case
@@ -147,7 +151,7 @@ def sample_by_case(ranked: Sequence[Row], by_case: ByCase) -> Sample | None:
         rows=tuple(ranked),
         scores=np.array([np.nan if value is None else value for value in scores]),
         resampled=by_case.sums / by_case.divisors[:, None],
-        keys=(-by_case.sums.astype(np.float32 if exact else np.float64),),
+        keys=((-by_case.sums).astype(np.float32 if exact else np.float64),),
         higher_is_better=False,
         patients=by_case.patients,
     )

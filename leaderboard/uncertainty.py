@@ -26,7 +26,7 @@ from harness.stability import (
     significant_wins,
     tie_groups,
 )
-from harness.statistics import MAX_UNDEFINED, percentile_interval
+from harness.statistics import MAX_UNDEFINED
 from leaderboard.card import Card
 from leaderboard.case_ranks import ByCase
 from leaderboard.judging import HalfName, half_of, scored
@@ -164,18 +164,21 @@ class _Tests:
         scores = self.sample.scores[:most]
         if self.resampled is None:
             return np.full((len(scores), len(scores)), np.nan)
-        differences = scores[:, None] - scores
-        return paired_p(differences, pair_errors(self.resampled[:, :most]), self.sample.patients)
+        above = np.triu_indices(len(scores), 1)
+        differences, errors = (scores[:, None] - scores)[above], pair_errors(self.resampled[:, :most])[above]
+        found = np.ones((len(scores), len(scores)))
+        found[above] = paired_p(differences, errors, self.sample.patients)
+        return np.minimum(found, found.T)
 
     def differences(self) -> list[Interval | None]:
         """Return each entry's difference to the first."""
         scores, resampled = self.sample.scores, self.resampled
         if resampled is None:
             return [None] * len(scores)
-        gaps = (resampled - resampled[:, :1]).T
-        values = (scores - scores[0]).tolist()
-        ends = [percentile_interval(gap) for gap in gaps]
-        return [Interval(value, *end) for value, end in zip(values, ends, strict=True)]
+        gaps = np.ascontiguousarray((resampled - resampled[:, :1]).T)
+        low, high = np.quantile(gaps, [0.025, 0.975], axis=1)  # defined in all of these resamples
+        columns = ((scores - scores[0]).tolist(), low.tolist(), high.tolist())
+        return [Interval(*ends) for ends in zip(*columns, strict=True)]
 
 
 def _places(
