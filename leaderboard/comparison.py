@@ -14,12 +14,13 @@ import numpy as np
 
 from harness.comparisons import FoldTest, corrected_fold_test, difference_errors, paired_p
 from harness.ranking import first_against_all
-from harness.records import Cell, Interval, RunRecord
+from harness.records import Interval, RunRecord
 from harness.resamples import Resamples
 from harness.statistics import percentile_interval
 from leaderboard.case_ranks import PERMUTATIONS, Reader
 from leaderboard.judging import HalfName, finite, half_of, scored
 from leaderboard.resampled import ResampleReader
+from leaderboard.spread import by_fold, sizes_of
 from leaderboard.standings import Row, Standings
 from leaderboard.text import clean
 
@@ -224,23 +225,11 @@ def _folds(first: RunRecord, second: RunRecord, key: str) -> FoldTest | None:
     """Test the mean difference over folds, which the challenge makes: as many folds are the same folds."""
     if first.n_folds != second.n_folds or first.challenge.digest != second.challenge.digest:
         return None
-    pairs = list(zip(_cells(first), _cells(second), strict=False))
-    if len(pairs) != first.n_folds or any(a.n_heldout != b.n_heldout for a, b in pairs):
+    a, b = by_fold(first, key), by_fold(second, key)
+    if a is None or b is None or sorted(a) != sorted(b):
         return None
-    values = [(finite(a.metrics.get(key)), finite(b.metrics.get(key))) for a, b in pairs]
-    differences = [a - b for a, b in values if a is not None and b is not None]
-    if len(differences) != len(pairs):
-        return None
-    train, heldout = (
-        sum(getattr(a, name) for a, _ in pairs) / max(1, len(pairs)) for name in ("n_train", "n_heldout")
-    )
-    return corrected_fold_test(differences, train, heldout)
-
-
-def _cells(record: RunRecord) -> list[Cell]:
-    """Return a run's cells by fold, if each fold has one."""
-    cells = sorted(record.cells, key=lambda cell: cell.fold)
-    return cells if len({cell.fold for cell in cells}) == len(cells) else []
+    means = [{fold: math.fsum(seeds) / len(seeds) for fold, seeds in found.items()} for found in (a, b)]
+    return corrected_fold_test([means[0][fold] - means[1][fold] for fold in sorted(a)], *sizes_of(first))
 
 
 # ------------------------------------------------------------------------------------- by case

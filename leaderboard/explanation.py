@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.comparisons import FoldTest, VarianceParts
 from harness.records import Interval
 from harness.stability import ALPHA
 from leaderboard.comparison import MetricDifference, ranking_difference
 from leaderboard.judging import half_of, scored
 from leaderboard.resampled import ResampleReader
+from leaderboard.spread import fold_interval, variance_of
 from leaderboard.standings import Row, Standings
 
 __all__ = ["Explanation", "Neighbour", "explain"]
@@ -44,6 +46,10 @@ class Explanation:
     """Kendall's tau between the board's schemes."""
     missing: str
     """Why there is no rank interval; empty if there is one, or no rank."""
+    folds: FoldTest | None
+    """The first metric's mean over the folds, with Nadeau and Bengio's interval."""
+    variance: VarianceParts | None
+    """Its variance between folds apart from that between seeds, where folds were repeated."""
 
 
 def explain(row: Row, standing: Standings, resampled: ResampleReader) -> Explanation:
@@ -58,6 +64,8 @@ def explain(row: Row, standing: Standings, resampled: ResampleReader) -> Explana
         neighbours=_neighbours(row, standing, resampled) if ranked else (),
         taus=found.taus if found else (),
         missing=missing if ranked and row.place is None else "",
+        folds=fold_interval(row.record, standing.card.ranking.key),
+        variance=variance_of(row.record, standing.card.ranking.key),
     )
 
 

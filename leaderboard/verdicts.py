@@ -154,10 +154,26 @@ def _lines(found: Explanation, standing: Standings) -> Iterator[str]:
         words = rank_words(row, standing.uncertainty)
         yield f"{words[:1].upper()}{words[1:]}."
         yield from _place_lines(row.place, found)
+    yield from _fold_lines(found, card.ranking.title)
     if row.over_naive is not None:
         yield (
             f"{100 * row.over_naive:.0f} % of the way from the best reference answer to the best possible "
             f"{card.ranking.title}."
+        )
+
+
+def _fold_lines(found: Explanation, title: str) -> Iterator[str]:
+    if found.folds is not None:
+        test = found.folds
+        yield (
+            f"Mean {title} of {test.folds} folds: {number(test.mean, DIGITS)} "
+            f"({span(test.low, test.high, DIGITS)}, Nadeau and Bengio: folds share training cases)."
+        )
+    if found.variance is not None:
+        folds, seeds = (number(v**0.5, DIGITS) for v in (found.variance.folds, found.variance.seeds))
+        yield (
+            f"Its standard deviation between folds is {folds}; between {found.variance.n_seeds} seeds of one "
+            f"fold {seeds}."
         )
 
 

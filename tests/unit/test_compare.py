@@ -24,6 +24,7 @@ from leaderboard.comparison import Comparison, compare
 from leaderboard.explanation import explain
 from leaderboard.finding import board_of, row_of
 from leaderboard.resampled import resample_files
+from leaderboard.spread import fold_interval, variance_of
 from leaderboard.standings import Row, Standings, standings
 from leaderboard.verdicts import render_comparison, render_explanation
 from tests.case_rank_fakes import by_case_card
@@ -202,6 +203,31 @@ def test_a_rank_is_explained_with_its_neighbours(tmp_path: Path) -> None:
     ]
     first = explain(found.ranked[0], found, resample_files(tmp_path))
     assert [n.where for n in first.neighbours] == ["below"]
+
+
+def test_folds_and_seeds_are_told_apart(tmp_path: Path) -> None:
+    """The mean over ten folds with its interval; with two seeds a fold, both standard deviations."""
+    (run,) = entries(tmp_path, [1.0])
+    values = [cell.metrics[KEY] or 0 for cell in run.cells]
+    assert fold_interval(run, KEY) == corrected_fold_test(values, 990, 110)
+    assert variance_of(run, KEY) is None
+    again = tuple(
+        dataclasses.replace(cell, seed=1, metrics={KEY: (cell.metrics[KEY] or 0) + 0.02})
+        for cell in run.cells
+    )
+    both = dataclasses.replace(run, cells=(*run.cells, *again))
+    found = fold_interval(both, KEY)
+    assert found is not None
+    assert found.mean == pytest.approx(np.mean(values) + 0.01)
+    variance = variance_of(both, KEY)
+    assert variance is not None
+    assert variance.seeds == pytest.approx(0.0002)
+    assert variance.folds == pytest.approx(np.var(values, ddof=1) - 0.0001)
+    text = told(tmp_path, board(tmp_path, [both]), "e0")
+    assert "between 2 seeds of one fold 0.0141" in text
+    assert "Mean AUROC (aneurysm) of 10 folds" in text
+    failed = dataclasses.replace(run, cells=run.cells[1:])
+    assert fold_interval(failed, KEY) is None
 
 
 def test_a_tie_breaker_that_decides_is_named(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ LEADERBOARD_MAY = {
 }
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["run", "--help"], ["score", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["run", "--help"], ["score", "--help"], ["compare", "--help"]]
+)
 def test_light_verbs_load_no_heavy_library(words: list[str]) -> None:
     """A fresh interpreter that answered the verb has none of them in sys.modules."""
     program = (
