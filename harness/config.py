@@ -16,6 +16,7 @@ from harness.errors import UserError, did_you_mean, file_in_the_way
 from harness.validated import Config, Frozen, shown, validate
 
 __all__ = [
+    "BoardConfig",
     "CheckConfig",
     "LeaderboardConfig",
     "LimitsConfig",
@@ -183,6 +184,14 @@ class LeaderboardConfig(Place):
     """`harness leaderboard`."""
 
     challenge: str | None = None
+
+
+class BoardConfig(Place):
+    """`harness compare A B` and `harness explain-rank NAME`."""
+
+    challenge: str
+    board: str | None = None
+    """Which of the challenge's boards, where a name stands on several."""
 
 
 class CheckConfig(Frozen):

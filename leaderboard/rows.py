@@ -11,11 +11,23 @@ from leaderboard.case_ranks import ByCase
 from leaderboard.figures import Axis, Whisker, axis_for, whisker
 from leaderboard.rank_score import score_decimals, score_of, versus_of
 from leaderboard.standings import FoldSpread, HalfName, Row, Standings, fold_spread, half_of, scored
-from leaderboard.text import clean, duration, number, spread_text
+from leaderboard.text import clean, count, duration, number, spread_text
 from leaderboard.tuned import Tuned, tuned_of
+from leaderboard.uncertainty import Place, Uncertainty
 from leaderboard.values import Value, decimals_of, value_of
 
-__all__ = ["BOTH", "HALVES", "ROUTES", "Columns", "RowView", "columns_of", "row_view", "score_of_row"]
+__all__ = [
+    "BOTH",
+    "HALVES",
+    "ROUTES",
+    "Columns",
+    "RowView",
+    "columns_of",
+    "rank_span",
+    "rank_words",
+    "row_view",
+    "score_of_row",
+]
 
 SHORT, LONG = NAME, 400
 ROUTES = {"code": "trained here", "file": "prediction file", "reference": "reference"}
@@ -29,6 +41,10 @@ class RowView:
 
     id: str
     rank: str
+    rank_span: str
+    """The rank interval, as in 1–3; "" without one."""
+    rank_words: str
+    """What the interval and the tie group are, in a sentence, or why there are none."""
     team: str
     title: str
     name: str
@@ -124,6 +140,8 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
     return RowView(
         id=row.id,
         rank="–" if row.rank is None else str(row.rank),
+        rank_span=rank_span(row.place),
+        rank_words=rank_words(row, standing.uncertainty),
         team=clean(entry.team, SHORT),
         title=clean(entry.title, SHORT),
         name=clean(entry.name, SHORT),
@@ -155,6 +173,25 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         time=_time(record),
         folds_differ=_folds_differ(record, columns.card),
     )
+
+
+def rank_span(place: Place | None) -> str:
+    """Return a rank interval, as in 1–3, or the rank alone where it never changed; "" without one."""
+    if place is None:
+        return ""
+    return str(place.low) if place.low == place.high else f"{place.low}–{place.high}"
+
+
+def rank_words(row: Row, uncertainty: Uncertainty | None) -> str:
+    """Return what a row's rank interval and tie group are; or why it has none."""
+    if uncertainty is None or row.rank is None:
+        return ""
+    if row.place is None:
+        return f"No rank interval: {uncertainty.missing.get(row.id, 'no resamples are stored beside it')}."
+    place = row.place
+    within = f"rank {place.low}" if place.low == place.high else f"rank {place.low} to {place.high}"
+    group = f"tie group of places {place.first} to {place.last}" if place.tied else "a tie group of its own"
+    return f"{within} in 95 % of {count(uncertainty.resamples)} resamples of the patients; {group}"
 
 
 def _plot(score: Interval | None, axis: Axis) -> Whisker | None:

@@ -31,6 +31,7 @@ from leaderboard.entry import EntryView, entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json, as_pairs
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
+from leaderboard.resampled import resample_files
 from leaderboard.standings import Standings, boards, standings
 from leaderboard.viewer import slices_of
 
@@ -100,7 +101,7 @@ def files_of(
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
-            standing = standings(board.records, card, case_files(runs))
+            standing = standings(board.records, card, case_files(runs), resample_files(runs))
             plots = _plots(runs, standing)
             if plotly is None and any(found.plots for found in plots.values()):
                 plotly = bundle()
