@@ -121,7 +121,7 @@ def _middle(shape: Sequence[int]) -> tuple[int, ...]:
 def _windowed(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     low, high = np.percentile(image, PERCENTILES)
     scaled = (image - np.float32(low)) / np.float32(high - low if high > low else 1.0)
-    return np.rint(255 * np.clip(scaled, 0, 1)).astype(np.uint8)
+    return np.asarray(np.rint(255 * np.clip(scaled, 0, 1)), dtype=np.uint8)
 
 
 def _turned(volume: NDArray[np.uint8], axes: str) -> NDArray[np.uint8]:
@@ -131,8 +131,7 @@ def _turned(volume: NDArray[np.uint8], axes: str) -> NDArray[np.uint8]:
     order = [next(k for k in range(3) if axes[k] in (wanted, OPPOSITE[wanted])) for wanted in TOWARDS]
     steps = [1 if axes[k] == wanted else -1 for k, wanted in zip(order, TOWARDS, strict=True)]
     x, y, z = (slice(None, None, step) for step in steps)
-    turned: NDArray[np.uint8] = volume.transpose(order)[x, y, z]
-    return turned
+    return np.asarray(volume.transpose(order)[x, y, z], dtype=np.uint8)
 
 
 # ------------------------------------------------------------------------------------------- drawing

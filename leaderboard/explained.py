@@ -1,7 +1,7 @@
 """The Grad-CAM maps of a run's held-out cases, checked and laid out as files of the site.
 
-runs/<challenge>/.explained/<key of the fold>/<case>/explained.json, as `harness.explained` writes it, names the
-pictures of one case. Its words are text and its numbers are checked; of its files only PNG pictures are
+runs/<challenge>/.explained/<key of the fold>/<case>/explained.json, as `harness.explained` writes it, names
+the pictures of one case. Its words are text and its numbers are checked; of its files only PNG pictures are
 copied. A picture lies once on a board, named by its content.
 """
 
@@ -184,7 +184,7 @@ def _picture(folder: Path, item: Mapping[str, Any], files: dict[str, bytes]) -> 
 
 
 def _taken(folder: Path, name: object, files: dict[str, bytes]) -> tuple[str, tuple[int, int]]:
-    """Take a picture to the board's own folder; return its name as seen from an entry's page, and its size."""
+    """Take a picture to the board's own folder; return its name as seen from an entry's page, and size."""
     path = folder / str(name)
     if not PICTURE.fullmatch(str(name)) or path.is_symlink() or folder.is_symlink():
         raise ValueError(f"{name!r} is no name of a picture")
