@@ -21,11 +21,11 @@ LPS = "LPS"
 TOWARDS = "LPI"
 """Where those of a turned volume run to, so that each plane is drawn as it is stored."""
 OPPOSITE = dict(zip("LRPAIS", "RLAPSI", strict=True))
-PLANES = (("Axial", 0, 1, 2), ("Coronal", 0, 2, 1), ("Sagittal", 1, 2, 0))
-"""Title, and the turned axes that run to the right, down, and through the slices."""
+PLANES = (("Axial", "right", 2), ("Coronal", "right", 1), ("Sagittal", "front", 0))
+"""Title, which side of the patient is at the left, and the turned axis that runs through the slices."""
 PERCENTILES = (0.5, 99.5)
-SHARPEST, SHARPEST_HEAT = 768, 192
-"""Pixels of the longest side; a map is smooth."""
+SHOWN, SHARPEST, SHARPEST_HEAT = 288, 768, 192
+"""Pixels of the longest side: at least, so that a page need not enlarge it; at most; at most of a map."""
 LEVELS = 64
 
 
@@ -100,13 +100,15 @@ def pictures_of(
             _picture(name, name, *pair)
             for name, pair in zip(names, zip(grey, heat, strict=True), strict=True)
         ]
-    volume, turned = (_turned(array[0], axes) for array in (grey, heat))
+    order, steps = _turn(axes)
+    volume, turned = (_turned(array[0], order, steps) for array in (grey, heat))
     at = np.unravel_index(int(turned.argmax()), turned.shape) if turned.any() else _middle(turned.shape)
-    made = []
-    for title, _, _, through in PLANES:
-        part, alt = int(at[through]), f"{title} slice {int(at[through]) + 1} of {volume.shape[through]}"
+    made, scale = [], max(1.0, SHOWN / max(volume.shape))
+    for title, side, through in PLANES:
+        part, n = int(at[through]), volume.shape[through]
+        name = f"{title} slice {part if steps[through] > 0 else n - 1 - part}"
         cut = (np.take(array, part, axis=through).T for array in (volume, turned))
-        made.append(_picture(title, alt, *cut))
+        made.append(_picture(f"{name}, the patient's {side} at the left", name, *cut, scale=scale))
     return made
 
 
@@ -124,22 +126,30 @@ def _windowed(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(255 * np.clip(scaled, 0, 1)), dtype=np.uint8)
 
 
-def _turned(volume: NDArray[np.uint8], axes: str) -> NDArray[np.uint8]:
-    """Return a volume whose axes run to the patient's left, backwards and downwards."""
+def _turn(axes: str) -> tuple[list[int], list[int]]:
+    """Return which axes run sideways, forwards and upwards, and -1 for those that run the other way."""
     if sorted(min(letter, OPPOSITE.get(letter, "?")) for letter in axes) != ["A", "I", "L"]:
         raise ValueError(f"the axes {axes!r} are not three letters such as {LPS!r}")
     order = [next(k for k in range(3) if axes[k] in (wanted, OPPOSITE[wanted])) for wanted in TOWARDS]
-    steps = [1 if axes[k] == wanted else -1 for k, wanted in zip(order, TOWARDS, strict=True)]
+    return order, [1 if axes[k] == wanted else -1 for k, wanted in zip(order, TOWARDS, strict=True)]
+
+
+def _turned(volume: NDArray[np.uint8], order: Sequence[int], steps: Sequence[int]) -> NDArray[np.uint8]:
+    """Return a volume whose axes run to the patient's left, backwards and downwards."""
     x, y, z = (slice(None, None, step) for step in steps)
     return np.asarray(volume.transpose(order)[x, y, z], dtype=np.uint8)
 
 
 # ------------------------------------------------------------------------------------------- drawing
-def _picture(title: str, alt: str, grey: NDArray[np.uint8], heat: NDArray[np.uint8]) -> Picture:
+def _picture(
+    title: str, alt: str, grey: NDArray[np.uint8], heat: NDArray[np.uint8], *, scale: float = 0.0
+) -> Picture:
+    """Return one picture; `scale` is that of a volume's planes, by which a page compares their sizes."""
     rows, columns = np.unravel_index(int(heat.argmax()), heat.shape)
-    place = _place(rows / heat.shape[0], columns / heat.shape[1]) if heat.any() else ""
-    told = f"strongest {place}" if place else "zero everywhere"
-    return Picture(title, f"{alt}; the map is {told}", _png(_small(grey, SHARPEST)), _png(_coloured(heat)))
+    place = _place(rows / heat.shape[0], columns / heat.shape[1])
+    told = f"strongest {place}" if heat.any() else "zero everywhere"
+    larger = scale or max(1.0, SHOWN / max(grey.shape))
+    return Picture(title, f"{alt}; the map is {told}", _png(_sized(grey, larger)), _png(_coloured(heat)))
 
 
 def _place(down: float, across: float) -> str:
@@ -156,22 +166,20 @@ def _coloured(heat: NDArray[np.uint8]) -> NDArray[np.uint8]:
     import cv2
 
     steps = 256 // LEVELS
-    level = (_small(heat, SHARPEST_HEAT) // steps * steps).astype(np.uint8)
+    level = (_sized(heat, 1.0, SHARPEST_HEAT) // steps * steps).astype(np.uint8)
     colour = np.asarray(cv2.applyColorMap(level, cv2.COLORMAP_INFERNO), dtype=np.uint8)
     opacity = np.minimum(255, level.astype(np.int64) * 2).astype(np.uint8)
     return np.dstack([colour, opacity])
 
 
-def _small(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+def _sized(picture: NDArray[np.uint8], scale: float, longest: int = SHARPEST) -> NDArray[np.uint8]:
+    """Return a picture enlarged by a factor, or made smaller if a side would be longer than the longest."""
     import cv2
 
-    scale = longest / max(picture.shape)
-    if scale >= 1:
-        return np.ascontiguousarray(picture)
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return np.asarray(
-        cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA), dtype=np.uint8
-    )
+    factor = min(scale, longest / max(picture.shape))
+    size = (max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor)))
+    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(np.ascontiguousarray(picture), size, interpolation=kind), dtype=np.uint8)
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.records import RunRecord
-from leaderboard.panels import cell_of
-from leaderboard.text import clean
+from leaderboard.text import MINUS, clean
 
 __all__ = ["NO_MAPS", "ExplainedView", "MapCase", "MapPicture", "Maps", "maps_of"]
 
@@ -51,13 +50,13 @@ class MapCase:
 
     id: str
     place: str
-    """In the order of all cases, such as "worst of 522"; empty if not known."""
+    """In the order of all cases, such as "the worst of 522 cases"; empty if not known."""
     right: bool | None
     prediction: str
     truth: str
     fold: int
     differs: str
-    """By how much the retrained fold's predictions differ from the stored ones at most."""
+    """By how much the retrained fold's predictions differ from the stored ones; empty if by nothing."""
     empty: bool
     """Whether the map is zero everywhere."""
     pictures: tuple[MapPicture, ...]
@@ -135,7 +134,7 @@ def _agreement(differences: Sequence[float | None]) -> str:
         return NOT_COMPARED
     if max(known) == 0:
         return EXACT
-    return f"their predictions differ from the stored ones by at most {cell_of(max(known)).text}"
+    return f"their predictions differ from the stored ones by at most {_number(max(known))}"
 
 
 # ------------------------------------------------------------------------------------------ one case
@@ -158,7 +157,7 @@ def _case(folder: Path, content: Mapping[str, Any], files: dict[str, bytes]) -> 
         prediction=_pairs(content["prediction"]),
         truth=_pairs(content["truth"]),
         fold=_whole(content["fold"], 10**6),
-        differs="not compared" if differs is None else cell_of(float(differs)).text,
+        differs=_number(differs) if differs else "",
         empty=_finite(content["maximum"]) == 0,
         pictures=pictures,
     )
@@ -169,12 +168,20 @@ def _place(position: object, n: object) -> str:
         return ""
     of = _whole(n, 10**9)
     place = _whole(position, of - 1)
-    return f"worst of {of}" if place == 0 else f"best of {of}" if place == of - 1 else f"{place + 1} of {of}"
+    ends = {0: f"the worst of {of} cases", of - 1: f"the best of {of} cases"}
+    return ends.get(place, f"number {place + 1} of {of} cases from the worst")
 
 
 def _pairs(pairs: Sequence[Sequence[object]]) -> str:
     """Return "pneumonia 0.931, decision 1"."""
-    return ", ".join(f"{clean(name, 60)} {cell_of(value).text}" for name, value in pairs[:MOST_NUMBERS])
+    return ", ".join(f"{clean(name, 60)} {_number(value)}" for name, value in pairs[:MOST_NUMBERS])
+
+
+def _number(value: object) -> str:
+    """Return a number to four digits, "–" for one that is not there."""
+    if value is None:
+        return "–"
+    return f"{_finite(value):.4g}".replace("-", MINUS)
 
 
 def _picture(folder: Path, item: Mapping[str, Any], files: dict[str, bytes]) -> MapPicture:
