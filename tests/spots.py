@@ -9,7 +9,7 @@ title: Spots
 task: binary classification
 version: "1"
 metrics: [{key: auroc, metric: auroc, title: AUROC}]
-folds: 2
+folds: 5
 preparation: {size: 16}
 """
 
@@ -48,11 +48,11 @@ VERSION = "1"
 
 def write(root, *, seed=0, size="small"):
     draw = np.random.default_rng(seed)
-    for half, n in (("development", 16), ("test", 4)):
+    for half, n in (("development", 20), ("test", 4)):
         (root / half).mkdir()
         rows = ["id,spot"]
         for k in range(n):
-            spot = int(draw.integers(2)) if k > 3 else k % 2
+            spot = int(draw.integers(2)) if k > 9 else k % 2
             image = draw.integers(0, 40, (16, 16)).astype(np.uint8)
             if spot:
                 image[2:5, 10:13] = 250
