@@ -280,9 +280,7 @@ def run_fold(
     """Train one fold again in its own isolated process; return what it predicts, checked, and its maps."""
     plan = plan_of_fold(choice.plan, choice.record, fold)
     job = fold_jobs(plan, store_, [fold])[fold]
-    asked = tuple(
-        ExplainedCase(row, shape_of(plan.challenge, inputs_at(store_, row))) for row in choice.rows[fold]
-    )
+    asked = tuple(ExplainedCase(row, map_shape(choice, store_, row)) for row in choice.rows[fold])
     job = dataclasses.replace(job, explained=asked)
     n_test = len(plan.source.dataset.test.cases)
     expected = expected_results(job.spec, len(job.heldout), n_test, grids_of(job))
@@ -295,6 +293,19 @@ def run_fold(
     maps = [outcome.arrays.pop(f"map/{number}") for number in range(len(asked))]
     plain = dataclasses.replace(outcome, arrays=gathered(outcome.arrays, job.spec))
     return checked(plan, fold, plain), maps
+
+
+def map_shape(choice: Choice, store_: Store, row: int) -> tuple[int, ...]:
+    """Return the shape of a case's map.
+
+    Raises:
+        UserError: if the case has no image to lay it on.
+    """
+    try:
+        return shape_of(choice.plan.challenge, inputs_at(store_, row))
+    except ValueError as error:
+        case = choice.plan.source.dataset.development.ids[row]
+        raise UserError(f"Case {case!r} cannot be explained: {error}. Name a case with an image.") from None
 
 
 def inputs_at(store_: Store, row: int) -> dict[str, Array]:

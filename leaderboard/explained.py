@@ -28,8 +28,8 @@ LARGEST, LONGEST_SIDE = 8 << 20, 2048
 KEY = re.compile(r"[0-9a-f]{32}")
 PICTURE = re.compile(r"\d{1,3}(-map)?\.png")
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-EXACT = "the retrained models repeat the stored out-of-fold predictions exactly"
-NOT_COMPARED = "the predictions of the retrained models could not be compared with the stored ones"
+EXACT = "their predictions are exactly the stored out-of-fold ones"
+NOT_COMPARED = "their predictions could not be compared with the stored ones"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def test_an_honest_fold_is_explained_and_what_is_no_map_is_refused(place: Workpl
             assert 8 <= column <= 14
     assert any(item["truth"] == [["spot", 1]] for item in found)
     page = next(place.root.glob("site/spots/*/entries/sly*.html")).read_text(encoding="utf-8")
-    assert "repeat the stored out-of-fold predictions exactly" in page
+    assert "are exactly the stored out-of-fold ones" in page
     assert all(item["case"] in page for item in found)
 
 

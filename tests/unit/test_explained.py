@@ -297,7 +297,7 @@ def test_the_pictures_of_views_and_planes_are_named(tmp_path: Path) -> None:
 
     assert all(f"<bdi>view {k}</bdi>" in text for k in "ABCDEFGH")
     assert "Axial slice 20, the patient&#39;s right at the left" in text
-    assert "repeat the stored out-of-fold predictions exactly" in text
+    assert "are exactly the stored out-of-fold ones" in text
 
 
 def test_the_site_is_the_same_to_the_byte_and_gains_a_case(tmp_path: Path) -> None:
