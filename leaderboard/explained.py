@@ -115,11 +115,12 @@ def maps_of(runs: Path, record: RunRecord) -> Maps:
 
 def _folders(runs: Path, record: RunRecord) -> Iterator[Path]:
     """Yield the folders of the run's fold models, each once."""
+    root = runs / record.challenge.name / FOLDER
+    if not root.is_dir():
+        return
     keys = sorted({cell.key[:32] for cell in record.cells if cell.state == "done"})
-    for key in (key for key in keys if KEY.fullmatch(key)):
-        yield from sorted(
-            path.parent for path in (runs / record.challenge.name / FOLDER / key).glob(f"[!.]*/{INDEX}")
-        )
+    for key in (key for key in keys if KEY.fullmatch(key) and (root / key).is_dir()):
+        yield from sorted(path.parent for path in (root / key).glob(f"[!.]*/{INDEX}"))
 
 
 def _order(content: Mapping[str, Any]) -> tuple[float, str]:

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from challenges.pneumonia import scorer as pneumonia
+from harness.atomic import write_atomic
 from harness.errors import UserError
-from harness.explain import chosen_rows, differs, order_of
+from harness.explain import chosen_rows, differs, find_run, order_of, run_words
 from harness.explained import folder_of, maps_problem, shape_of, words_of
 from harness.heat import image_of, pictures_of, quantised
+from harness.records import RunRecord, dump
 from harness.volumes import Volume, column
 from leaderboard.explained import NO_MAPS, maps_of
 from tests.explained_fakes import (
@@ -32,7 +34,7 @@ from tests.explained_fakes import (
     store_views,
     store_volume,
 )
-from tests.leaderboard_fakes import HOSTILE
+from tests.leaderboard_fakes import HOSTILE, record
 
 IDS = ("a", "b", "c", "d", "e")
 ORDER = np.array([3, 1, 4, 0, 2])
@@ -98,6 +100,46 @@ def test_the_worst_case_is_the_one_that_costs_the_ranking_metric_most() -> None:
     assert order_of(pneumonia, truth, predictions, IDS).tolist() == [1, 3, 2, 4, 0]  # type: ignore[union-attr]
     assert order_of(pneumonia, truth, {"pneumonia": np.full(5, 0.5)}, IDS) is not None
     assert order_of(SimpleNamespace(), truth, predictions, IDS) is None  # type: ignore[arg-type]
+
+
+# ----------------------------------------------------------------------------------------------- run
+def stored_runs(folder: Path, *records: RunRecord) -> Path:
+    """Write records into folders of their own names."""
+    for item in records:
+        write_atomic(folder / "runs/kium" / item.run_id / "record.json", dump(item).encode())
+    return folder / "runs"
+
+
+def test_a_run_is_trained_again_by_the_words_of_its_own_command(tmp_path: Path) -> None:
+    """Those of the run that trained its folds, where it was scored later; a run that is gone is said."""
+    own = dataclasses.replace(explained_record("own"), command="harness run challenge=kium 'model.lr=1e-3'")
+    later = dataclasses.replace(own, run_id="later", command="harness score challenge=kium run=own")
+    stranger = dataclasses.replace(
+        record("other", run_id="stranger"), command="harness run challenge=kium seed=7"
+    )
+    runs = stored_runs(tmp_path, own, later, stranger)
+
+    assert run_words(runs, own) == run_words(runs, later) == ["challenge=kium", "model.lr=1e-3"]
+    lost = dataclasses.replace(later, cells=(dataclasses.replace(later.cells[0], key="f" * 64),))
+    with pytest.raises(UserError, match="was scored from another run"):
+        run_words(runs, lost)
+
+
+def test_only_a_complete_run_of_a_model_can_be_explained(tmp_path: Path) -> None:
+    """A prediction file has no model, and a failed run is not whole."""
+    runs = stored_runs(
+        tmp_path,
+        record("whole", run_id="whole"),
+        record("filed", route="file", run_id="filed"),
+        record("broken", run_id="broken", failure=("error", "it broke")),
+    )
+
+    assert find_run(runs, "whole").run_id == "whole"
+    for name, why in (("filed", "is a file, not a model"), ("broken", "failed")):
+        with pytest.raises(UserError, match=f"Run {name} {why}"):
+            find_run(runs, name)
+    with pytest.raises(UserError, match="The newest: broken, filed, whole"):
+        find_run(runs, "whole/../whole")
 
 
 # ---------------------------------------------------------------------------------- agreement, verdict
