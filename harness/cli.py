@@ -105,6 +105,26 @@ def score(words: Words = None) -> None:
 
 
 @app.command()
+def explain(words: Words = None) -> None:
+    """Show on an entry's page where its model looks: Grad-CAM maps of chosen held-out cases.
+
+    The folds that held the cases out are trained again, as models are not stored.
+
+    Words: run=RUN_ID cases=ID,ID or cases=worst:3,median:1,best:3 fold=N data=PATH
+    runs=PATH site=PATH store=PATH
+    """
+    from harness.config import ExplainConfig, parse_words
+    from harness.explain import explain as explain_verb
+
+    given = words or []
+    config = parse_words(ExplainConfig, given)
+    record, failures = explain_verb(config, given)
+    _build(config, _cards(record.challenge.name))
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def leaderboard(words: Words = None) -> None:
     """Show the boards in the terminal and rebuild the site.
 

@@ -18,6 +18,7 @@ from harness.validated import Config, Frozen, shown, validate
 __all__ = [
     "BoardConfig",
     "CheckConfig",
+    "ExplainConfig",
     "LeaderboardConfig",
     "LimitsConfig",
     "LoaderConfig",
@@ -192,6 +193,18 @@ class BoardConfig(Place):
     challenge: str
     board: str | None = None
     """Which of the challenge's boards, where a name stands on several."""
+
+
+class ExplainConfig(Place):
+    """`harness explain`."""
+
+    run: str
+    cases: str = "worst:1,best:1"
+    """Case ids, or how many of the worst, the median and the best, with commas between."""
+    fold: int | None = Field(default=None, ge=0)
+    """Only the cases that this fold held out."""
+    data: Path | None = None
+    """Where the run's data lie now, if they were moved."""
 
 
 class CheckConfig(Frozen):

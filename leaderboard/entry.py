@@ -9,6 +9,7 @@ from harness.records import Cell as FoldCell
 from harness.records import Half, RunRecord
 from leaderboard.about import ISOLATION, NO_CODE, Fact
 from leaderboard.card import Card, MetricFacts
+from leaderboard.explained import ExplainedView
 from leaderboard.figures import Strip, strip
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.plots import Plots
@@ -94,6 +95,8 @@ class EntryView:
     """Of the out-of-fold half alone: on the test set they would spell out sealed labels."""
     viewer: ViewerView | None
     """Slices of chosen cases, of the out-of-fold half too."""
+    explained: ExplainedView | None
+    """Grad-CAM maps of held-out cases, where `harness explain` made any."""
     facts: tuple[Fact, ...]
     tuned: str
     """The mark of a tuned entry; empty of another."""
@@ -129,6 +132,7 @@ def entry_view(
     decimals: Decimals,
     plots: Plots = NO_PLOTS,
     viewer: ViewerView | None = None,
+    explained: ExplainedView | None = None,
 ) -> EntryView:
     """Return what an entry's page shows; `plots` are the figures of the search of a tuned one."""
     record, card, board = row.record, standing.card, standing.board
@@ -156,6 +160,7 @@ def entry_view(
         folds=tuple(_fold(cell, card, decimals) for cell in sorted(record.cells, key=_fold_order)),
         panels=panel_views(record.cv),
         viewer=viewer,
+        explained=explained,
         facts=_facts(row, card),
         tuned=tuned.mark if (tuned := tuned_of(record.sweep, ranking)) else "",
         search=search_view(record.sweep, card.ranking, ranking, plots) if record.sweep else None,

@@ -8,6 +8,7 @@ site/<challenge>/<board>/pvalues.csv             where cases rank: the tests bet
 site/<challenge>/<board>/entries/<entry>.html    one entry
 site/<challenge>/<board>/entries/<entry>/        its slice viewer's label maps and downloads, if it has one
 site/<challenge>/<board>/viewer/                 the pictures of all slice viewers of the board, by content
+site/<challenge>/<board>/explained/              the pictures of all Grad-CAM maps of the board, by content
 site/static/                                     style and scripts; Plotly too, if a tuned entry has figures
 """
 
@@ -28,6 +29,7 @@ from harness.records import RunRecord, load_all
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
 from leaderboard.entry import EntryView, entry_view, shared_decimals
+from leaderboard.explained import maps_of
 from leaderboard.export import as_csv, as_json, as_pairs
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
@@ -135,11 +137,12 @@ def _board_files(
 ) -> Files:
     decimals, pictures = shared_decimals(standing), set[str]()
     for row in standing.rows:
-        slices = slices_of(runs, row.record, row.id)
-        page = entry_view(row, standing, decimals, plots.get(row.id, Plots()), slices.view)
+        slices, maps = slices_of(runs, row.record, row.id), maps_of(runs, row.record)
+        page = entry_view(row, standing, decimals, plots.get(row.id, Plots()), slices.view, maps.view)
         yield f"{folder}/entries/{row.id}.html", _render("entry.html", page, "../../../")
-        yield from ((f"{folder}/{name}", file) for name, file in slices.files if name not in pictures)
-        pictures.update(name for name, _ in slices.files)
+        files = (*slices.files, *maps.files)
+        yield from ((f"{folder}/{name}", file) for name, file in files if name not in pictures)
+        pictures.update(name for name, _ in files)
     yield f"{folder}/standings.csv", as_csv(standing).encode()
     yield f"{folder}/standings.json", as_json(standing).encode()
     if standing.by_case is not None:
