@@ -47,6 +47,8 @@ class Cohort:
     """The patients of a source, and what was left out of its table."""
 
     patients: tuple[Patient, ...]
+    ids: frozenset[str]
+    """All that the table holds."""
     said: tuple[str, ...]
     """Sentences for whoever reads the data."""
 
@@ -235,7 +237,8 @@ def _read(path: Path, name: str, outcome: bool, _stamp: int) -> Cohort:
     unknown = [patient.id for patient in patients if outcome and math.isnan(patient.time)]
     said += _left_out(unknown, "survival") + _unclear(source, groups)
     known = [p for p in patients if not (outcome and math.isnan(p.time))]
-    return Cohort(tuple(known), tuple(f"{name}: {line}" for line in said))
+    ids = frozenset(row.cells[source.id] for row in table.rows)
+    return Cohort(tuple(known), ids, tuple(f"{name}: {line}" for line in said))
 
 
 def _without(source: Source, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:

@@ -68,7 +68,7 @@ def read(root: Path, truth: Path | None = None, options: Mapping[str, str] = DEF
         raise UserError(f"external=none has no test set. Leave truth={truth} out, or name another cohort.")
     sealed = external is not None and _sealed(root, external)
     cohorts = {name: read_cohort(root, name, outcome=not (sealed and name == external)) for name in names}
-    volumes = {name: find_volumes(root, name, _ids(cohort)) for name, cohort in cohorts.items()}
+    volumes = {name: find_volumes(root, name) for name in names}
     imaged = all(volumes.values())
     cases: dict[str, list[Patient]] = {}
     for name, cohort in cohorts.items():
@@ -97,10 +97,6 @@ def _sealed(root: Path, external: str) -> bool:
     return not {source.time, source.event} & set(header)
 
 
-def _ids(cohort: Cohort) -> list[str]:
-    return [patient.id for patient in cohort.patients]
-
-
 def _chosen(
     name: str, cohort: Cohort, which: str, volumes: Mapping[str, tuple[Path, ...]] | None
 ) -> list[Patient]:
@@ -110,6 +106,8 @@ def _chosen(
     kept = [p for p in cohort.patients if volumes is None or p.id in volumes]
     if len(kept) < len(cohort.patients):
         say(f"{name}: {len(cohort.patients) - len(kept)} patients without volumes are left out.")
+    if strange := sorted(set(volumes or {}) - cohort.ids):
+        say(f"{name}: {len(strange)} folders of volumes are no patient's of the table, such as {strange[0]}.")
     kept = [patient for patient in kept if which == "all" or patient.gbm]
     if not kept:
         raise UserError(f"{name} has no patient for cohort={which}. Choose another external= or cohort=.")

@@ -27,25 +27,22 @@ LIMITS = np.iinfo(np.int16)
 MOST = 512
 
 
-def find_volumes(root: Path, cohort: str, ids: Sequence[str]) -> dict[str, tuple[Path, ...]]:
-    """Return the four volumes of each patient who has a folder; none where the cohort has no volumes.
+def find_volumes(root: Path, cohort: str) -> dict[str, tuple[Path, ...]]:
+    """Return the four volumes of each folder, by its name; none where the cohort has no volumes.
 
     Raises:
-        UserError: a folder that is no patient's, lacks one of the four files, or is a link; by name.
+        UserError: a folder that lacks one of the four files, or is a link; by name.
     """
     base = root / cohort / FOLDER
     if not base.is_dir():
         return {}
-    known, found = set(ids), {}
-    problems = []
+    found, problems = {}, []
     for entry in sorted(os.scandir(base), key=lambda entry: entry.name):
         if entry.name.startswith(".") or not entry.is_dir():
             continue
         files = tuple(Path(entry.path) / f"{channel}{SUFFIX}" for channel in CHANNELS)
         missing = [file.name for file in files if not file.is_file() or file.is_symlink()]
-        if entry.name not in known:
-            problems.append(f"{entry.name}/ is no patient of the table")
-        elif entry.is_symlink():
+        if entry.is_symlink():
             problems.append(f"{entry.name} is a symbolic link; copy the folder itself")
         elif missing:
             problems.append(f"{entry.name}/ lacks {', '.join(missing)}")
