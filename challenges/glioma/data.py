@@ -277,7 +277,9 @@ def decode(case: Case, options: Mapping[str, Any]) -> dict[str, Array]:
 def _columns(options: Mapping[str, Any]) -> int:
     count = options.get("covariates", SHARED)
     if type(count) is not int or not 1 <= count <= len(COVARIATES):
-        raise UserError(f"preparation.covariates must be a number from 1 to {len(COVARIATES)}, not {count!r}.")
+        raise UserError(
+            f"preparation.covariates must be a number from 1 to {len(COVARIATES)}, not {count!r}."
+        )
     return count
 
 
@@ -298,4 +300,3 @@ def strata(truth: Arrays) -> NDArray[np.bool_]:
     third = np.searchsorted(np.quantile(time, TERTILES), time) if len(time) else np.zeros(0)
     parts = [truth["event"] == 1, *(third == k for k in range(3)), truth["gbm"] == 1]
     return np.column_stack(parts).astype(np.bool_)
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def _shares(rng: np.random.Generator, person: Person, grid: Field) -> dict[str, 
     distance = np.sqrt((offset**2).sum(axis=0))
 
     def ball(size: float) -> Field:
-        return np.clip(0.5 + size - distance, 0.0, 1.0)
+        return np.asarray(np.clip(0.5 + size - distance, 0.0, 1.0))
 
     core, dead = ball(radius), ball(radius * person.necrosis ** (1 / 3))
     around = ball(radius * OEDEMA)
@@ -78,5 +78,5 @@ def nifti(volume: NDArray[np.int16]) -> bytes:
 
     affine = np.diag([VOXEL, VOXEL, VOXEL, 1.0])
     affine[:3, 3] = [-VOXEL * (n - 1) / 2 for n in volume.shape]
-    image = nibabel.nifti1.Nifti1Image(volume, affine)
-    return gzip.compress(image.to_bytes(), compresslevel=4, mtime=0)
+    kind: Any = nibabel.nifti1.Nifti1Image
+    return gzip.compress(kind(volume, affine).to_bytes(), compresslevel=4, mtime=0)

@@ -1,4 +1,4 @@
-"""The prediction file: ID,risk and, if the entry gives curves, s91,s182,s273,s365,... of all twenty quarters."""
+"""The prediction file: ID,risk and, if the entry gives curves, s91,s182,s273,s365,... of twenty quarters."""
 
 from __future__ import annotations
 

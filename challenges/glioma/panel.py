@@ -99,13 +99,13 @@ def _against(view: View) -> bool:
     alive = view.survival[:, view.year] if view.survival is not None else np.zeros(0)
     if len(alive) < 3 or not (np.ptp(alive) > 0 and np.ptp(view.risk) > 0):
         return False
-    places = [np.argsort(np.argsort(values)) for values in (alive, view.risk)]
-    return bool(np.corrcoef(*places)[0, 1] > 0)
+    by_survival, by_risk = (np.argsort(np.argsort(values)).astype(float) for values in (alive, view.risk))
+    return bool(np.corrcoef(by_survival, by_risk)[0, 1] > 0)
 
 
 # -------------------------------------------------------------------------------------------- tertiles
 def tertiles(risk: Array) -> Array:
-    """Return 0, 1 or 2 for the lowest, middle and highest third of the risks; equal ones are never divided."""
+    """Return 0, 1 or 2 for the lowest, middle and highest third of the risks; equal ones stay together."""
     lower = np.searchsorted(np.sort(risk), risk)
     return np.asarray(len(TERTILES) * lower // max(1, len(risk)))
 
@@ -174,7 +174,12 @@ def _calibration_rows(view: View, counts: Array | None) -> Iterator[dict[str, An
     alive = view.survival[:, view.year]
     value = known(float(observed_to_expected(view.follow_up, alive, YEAR)))
     low, high = percentile_interval(observed_to_expected(view.follow_up, alive, YEAR, counts))
-    yield {"of": "deaths within a year, observed / expected", "value": value, **_interval(low, high), "p": None}
+    yield {
+        "of": "deaths within a year, observed / expected",
+        "value": value,
+        **_interval(low, high),
+        "p": None,
+    }
     end = view.until_end
     test = d_calibration_test(view.follow_up, TIMES[:end], view.survival[:, :end])
     yield {
@@ -233,9 +238,7 @@ def _by_age(age: Array) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         yield "age unknown", unknown
 
 
-def _subgroup_row(
-    name: str, rows: NDArray[np.bool_], view: View, counts: Array | None
-) -> dict[str, Any]:
+def _subgroup_row(name: str, rows: NDArray[np.bool_], view: View, counts: Array | None) -> dict[str, Any]:
     own: FollowUp = view.follow_up.take(rows)
     sides = view.truth[rows], view.risk[rows]
     ends = (math.nan, math.nan)

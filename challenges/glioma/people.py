@@ -1,4 +1,4 @@
-"""Who the phantom patients are before anything is written, how long they live, and how well that can be told."""
+"""Who the phantom patients are, how long they live, and how well that can be told."""
 
 from __future__ import annotations
 

@@ -34,18 +34,18 @@ ORACLE = 4000
 COHORTS = (DEVELOPMENT, "tcga", "cgga", "brats2020")
 
 UCSF_HEADER = (
-    "ID", "Sex", "Age at MRI", "WHO CNS Grade", "Final pathologic diagnosis (WHO 2021)", "MGMT status", "MGMT index",
-    "1p/19q", "IDH", "1-dead 0-alive", "OS", "EOR", "Biopsy prior to imaging", "BraTS21 ID",
+    "ID", "Sex", "Age at MRI", "WHO CNS Grade", "Final pathologic diagnosis (WHO 2021)", "MGMT status",
+    "MGMT index", "1p/19q", "IDH", "1-dead 0-alive", "OS", "EOR", "Biopsy prior to imaging", "BraTS21 ID",
     "BraTS21 Segmentation Cohort", "BraTS21 MGMT Cohort",
 )  # fmt: skip
 TCGA_HEADER = (
-    "", "Unnamed:0", "case_id", "slide_id", "site", "is_female", "oncotree_code", "age", "survival_months", "censorship",
-    "idh",
+    "", "Unnamed:0", "case_id", "slide_id", "site", "is_female", "oncotree_code", "age",
+    "survival_months", "censorship", "idh",
 )  # fmt: skip
 CGGA_HEADER = (
     "CGGA_ID", "PRS_type", "Histology", "Grade", "Gender", "Age", "OS", "Censor",
-    "Radio_status (treated=1;un-treated=0)", "Chemo_status (TMZ treated=1;un-treated=0)", "IDH_mutation_status",
-    "1p19q_codeletion_status", "MGMTp_methylation_status",
+    "Radio_status (treated=1;un-treated=0)", "Chemo_status (TMZ treated=1;un-treated=0)",
+    "IDH_mutation_status", "1p19q_codeletion_status", "MGMTp_methylation_status",
 )  # fmt: skip
 BRATS_HEADER = ("Brats20ID", "Age", "Survival_days", "Extent_of_Resection")
 
@@ -137,8 +137,8 @@ def _ucsf(number: int, case: str, person: Person) -> Cells:
     idh = ("IDH1 p.R132H" if number % 2 else "mutated (NOS)") if person.mutant else "wildtype"
     codeletion = "co-deletion" if person.codeleted else ("" if number % 5 == 0 else "intact")
     return [
-        case, "F" if person.female else "M", person.age, person.grade, _diagnosis(person), methylated, "", codeletion, idh,
-        int(person.dead), "" if number == 9 else person.days, person.resection,
+        case, "F" if person.female else "M", person.age, person.grade, _diagnosis(person), methylated, "",
+        codeletion, idh, int(person.dead), "" if number == 9 else person.days, person.resection,
         "Yes" if person.biopsied_before else "No", "", "", "",
     ]  # fmt: skip
 
@@ -163,7 +163,8 @@ def _cgga(number: int, case: str, person: Person) -> Cells:
         case, "Recurrent" if number % 10 == 9 else "Primary", {2: "A", 3: "AA", 4: "GBM"}[person.grade],
         {2: "WHO II", 3: "WHO III", 4: "WHO IV"}[person.grade],
         ("Female" if person.female else "Male") + " " * (number % 7 == 0), person.age,
-        "NA" if number == 4 else person.days, int(person.dead), 1, 1, "Mutant" if person.mutant else "Wildtype",
+        "NA" if number == 4 else person.days, int(person.dead), 1, 1,
+        "Mutant" if person.mutant else "Wildtype",
         "Codel" if person.codeleted else "Non-codel", known,
     ]  # fmt: skip
 

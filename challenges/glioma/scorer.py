@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from challenges.glioma import output, truth as truths
+from challenges.glioma import output
+from challenges.glioma import truth as truths
 from challenges.glioma.columns import TIMES, YEAR
 from challenges.glioma.panel import panel
 from challenges.glioma.views import View, shares
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     """Truth and prediction of a metric, and the rows that count where not all do."""
 
 __all__ = ["METRICS", "Scorer", "for_options"]
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

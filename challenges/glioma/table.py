@@ -67,7 +67,11 @@ def read_rows(
     refuse(f"{path} has a wrong header", _header_problems(header, wanted, known))
     refuse(
         f"{path} is malformed",
-        [f"line {n}: {len(row)} values instead of {len(header)}" for n, row in rows if len(row) != len(header)],
+        [
+            f"line {n}: {len(row)} values instead of {len(header)}"
+            for n, row in rows
+            if len(row) != len(header)
+        ],
     )
     cells = ({key: cell.strip() for key, cell in zip(header, row, strict=True)} for _, row in rows[1:])
     found = tuple(Row(line, row) for (line, _), row in zip(rows[1:], cells, strict=True))
@@ -81,9 +85,7 @@ def _numbered(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, row
 
 
-def _header_problems(
-    header: Sequence[str], wanted: Sequence[str], known: Sequence[str] | None
-) -> list[str]:
+def _header_problems(header: Sequence[str], wanted: Sequence[str], known: Sequence[str] | None) -> list[str]:
     missing = [f"column {name!r} is missing" for name in wanted if name not in header]
     twice = [f"column {name!r} occurs twice" for name in wanted if header.count(name) > 1]
     extra = [
@@ -103,6 +105,8 @@ def doubled(rows: Iterable[Row], column: str) -> list[str]:
         if not case:
             problems.append(f"line {row.line}, column {column}: no name")
         elif case in first:
-            problems.append(f"line {row.line}, column {column}: {case} was given before, in line {first[case]}")
+            problems.append(
+                f"line {row.line}, column {column}: {case} was given before, in line {first[case]}"
+            )
         first.setdefault(case, row.line)
     return problems

@@ -9,6 +9,7 @@ import numpy as np
 
 from challenges.glioma.columns import TIMES, YEAR
 from challenges.glioma.truth import ONE_YEAR
+from harness.metrics._inputs import divide
 from harness.survival.concordance import TIED
 from harness.survival.followup import FollowUp, censored_at, choose_tau
 
@@ -80,7 +81,7 @@ class View:
 
 
 def _tau(follow_up: FollowUp, end: float) -> float | None:
-    """Return the 80 % percentile of the follow-up, or the endpoint's end where all who live are seen to it."""
+    """Return the 80 % percentile of the follow-up, or the endpoint's end where some are seen beyond it."""
     if len(np.unique(follow_up.time)) < 2:
         return None
     if end == YEAR and (follow_up.time > end).any():
@@ -101,4 +102,4 @@ def shares(follow_up: FollowUp, risk: Array) -> Array:
     points = np.where(np.abs(gap) <= TIED, 0.5, gap > 0) * pairs
     number = pairs.sum(axis=0) + pairs.sum(axis=1)
     won = points.sum(axis=0) + points.sum(axis=1)
-    return np.divide(won, number, out=np.full(len(risk), np.nan), where=number > 0)
+    return divide(won, number)

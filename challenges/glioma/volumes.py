@@ -60,7 +60,9 @@ def shape_of(options: Mapping[str, Any]) -> tuple[int, int, int]:
     given = options.get("shape", SHAPE)
     sizes = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else []
     if len(sizes) != 3 or not all(type(size) is int and 0 < size <= MOST for size in sizes):
-        raise UserError(f"preparation.shape must be three sizes in voxels, such as [120,120,78], not {given}.")
+        raise UserError(
+            f"preparation.shape must be three sizes in voxels, such as [120,120,78], not {given}."
+        )
     return sizes[0], sizes[1], sizes[2]
 
 
@@ -84,8 +86,9 @@ def image_of(files: Sequence[Path], shape: tuple[int, int, int]) -> NDArray[np.i
 def _read(path: Path) -> NDArray[np.float32]:
     import nibabel
 
+    reoriented: Any = nibabel.as_closest_canonical
     try:
-        stored: Any = nibabel.as_closest_canonical(nibabel.nifti1.Nifti1Image.from_filename(path))
+        stored = reoriented(nibabel.nifti1.Nifti1Image.from_filename(path))
         values = np.asarray(stored.dataobj, dtype=np.float32)
     except (nibabel.filebasedimages.ImageFileError, EOFError, OSError, ValueError) as error:
         raise UserError(f"{path} is no whole NIfTI file ({error}). Copy it again.") from None
@@ -98,7 +101,9 @@ def _scaled(volume: NDArray[np.float32], path: Path) -> NDArray[np.int16]:
     brain = volume != 0
     inside = volume[brain].astype(np.float64)
     if not len(inside) or not np.isfinite(inside).all():
-        raise UserError(f"{path} holds {'nothing but 0' if not len(inside) else 'a value that is no number'}.")
+        raise UserError(
+            f"{path} holds {'nothing but 0' if not len(inside) else 'a value that is no number'}."
+        )
     deviation = inside.std() or 1.0
     out = np.zeros(volume.shape, dtype=np.int16)
     steps = np.rint((inside - inside.mean()) / deviation * SCALE)
@@ -107,7 +112,7 @@ def _scaled(volume: NDArray[np.float32], path: Path) -> NDArray[np.int16]:
 
 
 def _centred(volume: NDArray[np.int16], shape: tuple[int, int, int]) -> NDArray[np.int16]:
-    """Return the volume on another grid with the same centre; an odd difference is cut or added at the end."""
+    """Return the volume on another grid with the same centre; an odd rest is cut or added at the end."""
     out = np.zeros(shape, dtype=np.int16)
     offsets = [(have - want) // 2 if have > want else -((want - have) // 2)
                for have, want in zip(volume.shape, shape, strict=True)]  # fmt: skip

@@ -26,4 +26,6 @@ def compute(truth: ArrayLike, prediction: ArrayLike, counts: ArrayLike | None = 
     return brier(follow_up, prediction, YEAR, follow_up, counts)
 
 
-metric = Metric("brier_1yr", "Brier score at 1 year", compute, higher_is_better=False, low=0.0, high=float("inf"))
+metric = Metric(
+    "brier_1yr", "Brier score at 1 year", compute, higher_is_better=False, low=0.0, high=float("inf")
+)

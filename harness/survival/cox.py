@@ -59,42 +59,63 @@ class Cox:
 
 @dataclass(frozen=True, slots=True)
 class Deaths:
-    """The partial likelihood's terms, one for each death.
+    """The partial likelihood's terms, one for each death, by rising day.
 
-    `at_risk` (deaths, n): how much of each case is at risk at each death. With ties, Efron's way: of d deaths
-    on one day the k-th leaves (k - 1)/d of each of them out. Source: Efron, Journal of the American
-    Statistical Association 72 (1977).
+    With ties, Efron's way: of d deaths on one day the k-th leaves (k - 1)/d of each of them out of those at
+    risk. Source: Efron, Journal of the American Statistical Association 72 (1977).
     """
 
     case: NDArray[np.intp]
-    at_risk: Floats
+    """Who died, (deaths,)."""
+    day: NDArray[np.intp]
+    """On which of the days, (deaths,)."""
+    left_out: Floats
+    """(k - 1)/d, (deaths,)."""
+    days: NDArray[np.intp]
+    """On how many days each case was at risk, (n,)."""
 
     @classmethod
     def of(cls, truth: FollowUp) -> Deaths:
-        """Return the terms of a follow-up; memory is deaths times n."""
+        """Return the terms of a follow-up."""
         case = np.flatnonzero(truth.event)
         case = case[np.argsort(truth.time[case], kind="stable")]
-        day = truth.time[case]
-        at_risk = (truth.time[None, :] >= day[:, None]).astype(np.float64)
-        _, first, number = np.unique(day, return_index=True, return_counts=True)
-        for start, count in zip(first, number, strict=True):
-            together = case[start : start + count]
-            at_risk[start : start + count, together] -= (np.arange(count) / count)[:, None]
-        return cls(case, at_risk)
+        days, first, day, number = np.unique(
+            truth.time[case], return_index=True, return_inverse=True, return_counts=True
+        )
+        left_out = (np.arange(len(case)) - first[day]) / number[day]
+        return cls(case, day, left_out, np.searchsorted(days, truth.time, side="right"))
 
     def likelihood(self, risk: Floats) -> float:
         """Return the partial log-likelihood of log hazards (n,)."""
         top = risk.max(initial=0.0)
-        return float((risk[self.case] - top - np.log(self.at_risk @ np.exp(risk - top))).sum())
+        return float((risk[self.case] - top - np.log(self._at_risk(np.exp(risk - top)))).sum())
+
+    def expected(self, risk: Floats) -> Floats:
+        """Return how many deaths each case had to expect, (n,); all add up to the deaths."""
+        weights = np.exp(risk - risk.max(initial=0.0))
+        rates = 1 / self._at_risk(weights)
+        until = np.concatenate([[0.0], np.cumsum(np.bincount(self.day, rates))])
+        exposure = until[self.days]
+        exposure[self.case] -= np.bincount(self.day, rates * self.left_out)[self.day]
+        return np.asarray(weights * exposure)
 
     def shares(self, risk: Floats) -> Floats:
         """Return the probability that each death was that of each case, (deaths, n); rows add up to 1."""
-        weighted = self.at_risk * np.exp(risk - risk.max(initial=0.0))
+        weighted = (self.days > self.day[:, None]) * np.exp(risk - risk.max(initial=0.0))
+        together = self.day[:, None] == self.day
+        weighted[:, self.case] *= 1 - together * self.left_out[:, None]
         return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
 
-    def gradient(self, x: Floats, shares: Floats) -> Floats:
-        """Return the likelihood's gradient by the coefficients, (features,)."""
-        return np.asarray((x[self.case] - shares @ x).sum(axis=0))
+    def gradient(self, x: Floats, risk: Floats) -> Floats:
+        """Return the likelihood's gradient by the coefficients of x (n, features), (features,)."""
+        return np.asarray(x[self.case].sum(axis=0) - self.expected(risk) @ x)
+
+    def _at_risk(self, weights: Floats) -> Floats:
+        """Return the weight at risk at each death, (deaths,)."""
+        leaving = np.bincount(self.days, weights, minlength=self.day.max(initial=-1) + 2)
+        entering = np.cumsum(leaving[::-1])[::-1][1:]
+        dying = np.bincount(self.day, weights[self.case])
+        return np.asarray(entering[self.day] - self.left_out * dying[self.day])
 
 
 def ridge(x: ArrayLike, truth: FollowUp, penalty: float = 0.0) -> Cox:
@@ -111,7 +132,7 @@ def ridge(x: ArrayLike, truth: FollowUp, penalty: float = 0.0) -> Cox:
     value = deaths.likelihood(table @ beta)
     for _ in range(STEPS):
         shares = deaths.shares(table @ beta)
-        slope = deaths.gradient(table, shares) - penalty * beta
+        slope = deaths.gradient(table, table @ beta) - penalty * beta
         expected = shares @ table
         curvature = table.T @ (shares.sum(axis=0)[:, None] * table) - expected.T @ expected
         curvature += penalty * np.eye(len(beta))
@@ -126,9 +147,7 @@ def ridge(x: ArrayLike, truth: FollowUp, penalty: float = 0.0) -> Cox:
     return Cox.of(table, truth, beta)
 
 
-def _uphill(
-    deaths: Deaths, x: Floats, beta: Floats, step: Floats, value: float, penalty: float
-) -> Floats:
+def _uphill(deaths: Deaths, x: Floats, beta: Floats, step: Floats, value: float, penalty: float) -> Floats:
     """Return the coefficients after the step, or after the half of it that does not go down."""
     for _ in range(30):
         if _penalised(deaths, x, beta + step, penalty) >= value - TOLERANCE * (1 + abs(value)):
@@ -162,7 +181,7 @@ def elastic_net(
 def path(x: ArrayLike, truth: FollowUp, mix: float, number: int = 20, least: float = 0.02) -> Floats:
     """Return falling penalties, from the least one that leaves no coefficient to `least` of it, (number,)."""
     table, deaths = _inputs(x, truth)
-    slope = deaths.gradient(table, deaths.shares(np.zeros(len(table)))) / len(table)
+    slope = deaths.gradient(table, np.zeros(len(table))) / len(table)
     largest = float(np.abs(slope).max(initial=0.0)) / max(mix, 1e-3)
     return np.geomspace(1.0, least, number) * max(largest, 1e-12)
 
@@ -171,7 +190,7 @@ def _proximal(deaths: Deaths, x: Floats, penalty: float, mix: float, beta: Float
     n, step, momentum, ahead = len(x), 1.0, 1.0, beta
     for _ in range(LONGEST):
         risk = x @ ahead
-        slope = -deaths.gradient(x, deaths.shares(risk)) / n + penalty * (1 - mix) * ahead
+        slope = -deaths.gradient(x, risk) / n + penalty * (1 - mix) * ahead
         value = -deaths.likelihood(risk) / n + penalty * (1 - mix) / 2 * float(ahead @ ahead)
         while True:
             moved = ahead - step * slope

@@ -22,7 +22,7 @@ CHOICES = ("all", "preoperative")
 
 
 class Model(pl.LightningModule):
-    """Covariates in; the log hazard ratio and a survival curve out. One batch, the whole training part, fits it."""
+    """Covariates in; log hazard ratio and survival curve out. One batch, the whole training part, fits it."""
 
     def __init__(self, *, ridge: float = 1.0, covariates: str = "all") -> None:
         """Keep the hyperparameters.

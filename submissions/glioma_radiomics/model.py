@@ -22,7 +22,7 @@ INPUTS = {"radiomics": ("radiomics",), "clinical": ("covariates",), "both": ("co
 
 
 class Model(pl.LightningModule):
-    """Features in; the log hazard ratio and a survival curve out. One batch, the whole training part, fits it."""
+    """Features in; log hazard ratio and survival curve out. One batch, the whole training part, fits it."""
 
     def __init__(
         self, *, inputs: str = "both", mix: float = 0.5, penalty: float | None = None, inner_folds: int = 5
@@ -52,7 +52,7 @@ class Model(pl.LightningModule):
         self.fitted: tuple[Design, Cox] | None = None
 
     def features(self, inputs: Mapping[str, Any]) -> np.ndarray:
-        """Return the columns that are used, (n, columns); radiomics as signed logarithms, for their long tails.
+        """Return the columns that are used, (n, columns); radiomics as signed logarithms: long tails.
 
         Raises:
             ContractError: the data has no radiomics.
@@ -60,7 +60,9 @@ class Model(pl.LightningModule):
         parts = []
         for name in INPUTS[self.hparams["inputs"]]:
             if name not in inputs:
-                raise ContractError("There are no radiomics here. Type external=none, or model.inputs=clinical.")
+                raise ContractError(
+                    "There are no radiomics here. Type external=none, or model.inputs=clinical."
+                )
             values = np.asarray(inputs[name], dtype=np.float64)
             parts.append(np.sign(values) * np.log1p(np.abs(values)) if name == "radiomics" else values)
         return np.concatenate(parts, axis=1)
