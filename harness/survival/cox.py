@@ -144,7 +144,7 @@ def ridge(x: ArrayLike, truth: FollowUp, penalty: float = 0.0) -> Cox:
         value = _penalised(deaths, table, beta, penalty)
         if abs(value - previous) <= TOLERANCE * (1 + abs(value)) and np.abs(step).max(initial=0.0) < 1e-6:
             break
-    return Cox.of(table, truth, beta)
+    return Cox.of(x, truth, beta)
 
 
 def _uphill(deaths: Deaths, x: Floats, beta: Floats, step: Floats, value: float, penalty: float) -> Floats:
@@ -175,7 +175,7 @@ def elastic_net(
     """
     table, deaths = _inputs(x, truth)
     beta = np.zeros(table.shape[1]) if start is None else start.copy()
-    return Cox.of(table, truth, _proximal(deaths, table, penalty, mix, beta))
+    return Cox.of(x, truth, _proximal(deaths, table, penalty, mix, beta))
 
 
 def path(x: ArrayLike, truth: FollowUp, mix: float, number: int = 20, least: float = 0.02) -> Floats:
