@@ -142,7 +142,8 @@ class ScorerUnit(Protocol):
 
         name -> {"kind": "table", "title", "columns": [..], "rows": [[..]]},
         {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
-        "series": [{"name", "x": [..], "y": [..], "n": [..] or absent}]}
+        "series": [{"name", "x": [..], "y": [..], "n": [..] or absent}]}, a series may have "low" and "high",
+        its intervals, and the curve "y_from_0_to_1": True,
         or {"kind": "note", "title", "text"}.
         """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from leaderboard.text import clean, number
@@ -66,6 +66,8 @@ class Series:
     path: str
     dots: tuple[tuple[float, float, float, str], ...]
     """x, y, radius and words of each point; only where counts are given."""
+    band: str = ""
+    """SVG path of the interval around it; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ def chart(panel: Mapping[str, Any]) -> Chart:
     low, high = (0.0, 1.0) if square else (-math.inf, math.inf)
     unit = [0.0, 1.0] if square else []
     x_axis = axis_for([x for x, _, _ in spot] + unit, low, high)
-    y_axis = axis_for([y for _, y, _ in spot] + unit, low, high)
+    upright = square or (bool(panel.get("y_from_0_to_1")) and all(0 <= y <= 1 for _, y, _ in spot))
+    y_axis = axis_for([0.0, 1.0], 0.0, 1.0) if upright else axis_for([y for _, y, _ in spot], low, high)
     right, bottom = CHART_WIDTH - RIGHT, CHART_HEIGHT - BOTTOM
     return Chart(
         title=clean(panel.get("title", "")),
@@ -153,7 +156,10 @@ def chart(panel: Mapping[str, Any]) -> Chart:
         x_marks=x_axis.marks(LEFT, right),
         y_marks=y_axis.marks(bottom, TOP),
         diagonal=f"M{LEFT:g} {bottom:g}L{right:g} {TOP:g}" if panel.get("diagonal") and square else "",
-        series=tuple(_series(i, name, points, x_axis, y_axis) for i, (name, points) in enumerate(lines)),
+        series=tuple(
+            replace(_series(i, name, points, x_axis, y_axis), band=_band(given, x_axis, y_axis))
+            for i, ((name, points), given) in enumerate(zip(lines, panel["series"], strict=False))
+        ),
     )
 
 
@@ -170,6 +176,22 @@ def _points(series: Mapping[str, Any]) -> tuple[str, list[Point]]:
         if x is not None and y is not None and math.isfinite(x) and math.isfinite(y)
     ]
     return clean(series.get("name", "")), known
+
+
+def _band(series: Mapping[str, Any], x_axis: Axis, y_axis: Axis) -> str:
+    """Return the path along the upper ends of a series' intervals and back along the lower ones."""
+    rows = zip(series["x"], series.get("low") or [], series.get("high") or [], strict=False)
+    known = [
+        tuple(float(value) for value in row)
+        for row in list(rows)[:MOST_POINTS]
+        if all(value is not None and math.isfinite(value) for value in row)
+    ]
+    if len(known) < 2:
+        return ""
+    right, bottom = CHART_WIDTH - RIGHT, CHART_HEIGHT - BOTTOM
+    edge = [(x, high) for x, _, high in known] + [(x, low) for x, low, _ in reversed(known)]
+    places = [(x_axis.at(x, LEFT, right), y_axis.at(y, bottom, TOP)) for x, y in edge]
+    return "".join(f"{'L' if i else 'M'}{x:g} {y:g}" for i, (x, y) in enumerate(places)) + "Z"
 
 
 def _series(index: int, name: str, points: Sequence[Point], x_axis: Axis, y_axis: Axis) -> Series:

@@ -2,7 +2,8 @@
 
 {"kind": "table", "title", "columns": [...], "rows": [[...], ...]}
 {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
-"series": [{"name", "x": [...], "y": [...], "n": [...]?}]}
+"y_from_0_to_1": bool?,
+"series": [{"name", "x": [...], "y": [...], "n": [...]?, "low": [...]?, "high": [...]?}]}
 {"kind": "note", "title"?, "text"}
 """
 

@@ -19,6 +19,10 @@ BINARY = {
 }
 LABELS = np.random.default_rng(7).random((8, 3))
 TABLE = {"truth": (np.random.default_rng(5).random((8, 3)) < 0.4).astype(int)}
+SURVIVAL = np.array(
+    [[80, 1], [150, 1], [200, 1], [300, 1], [500, 1], [650, 1], [900, 0], [900, 0]], dtype=float
+)
+"""Days and deaths. All are censored at the end alone: weights for censoring, which resamples share, are 1."""
 
 
 @pytest.mark.parametrize("name", catalog.names("challenges"))
@@ -55,6 +59,9 @@ def test_every_metric_keeps_its_bounds_and_counts_repeat_cases(name: str) -> Non
         (BINARY["truth"], BINARY["score"]),
         (TABLE["truth"], LABELS),
         (TABLE["truth"], (LABELS > 0.5).astype(int)),
+        (SURVIVAL, BINARY["score"]),
+        (SURVIVAL, LABELS[:, :2]),
+        (SURVIVAL, LABELS),
     ):
         try:
             metric.compute(truth, prediction)
