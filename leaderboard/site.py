@@ -5,6 +5,8 @@ site/<challenge>/index.html                      one challenge
 site/<challenge>/<board>/index.html              one board: the standings
 site/<challenge>/<board>/standings.{csv,json}    the same, at full precision
 site/<challenge>/<board>/pvalues.csv             where cases rank: the tests between all entries
+site/<challenge>/<board>/compare.html            any two entries side by side
+site/<challenge>/<board>/{data,pairs}.js         all rows, and the first entries' differences, for scripts
 site/<challenge>/<board>/entries/<entry>.html    one entry
 site/<challenge>/<board>/entries/<entry>/        its slice viewer's label maps and downloads, if it has one
 site/<challenge>/<board>/viewer/                 the pictures of all slice viewers of the board, by content
@@ -25,14 +27,25 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.atomic import write_atomic
 from harness.errors import UserError
 from harness.records import RunRecord, load_all
+from leaderboard import compare
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
 from leaderboard.entry import EntryView, entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json, as_pairs
-from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
+from leaderboard.pages import (
+    BoardView,
+    CompareView,
+    IndexView,
+    board_view,
+    challenge_view,
+    compare_view,
+    for_scripts,
+)
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.standings import Standings, boards, standings
+from leaderboard.table import as_script
 from leaderboard.viewer import slices_of
+from leaderboard.wording import in_svg, korean, label, say, tip
 
 __all__ = ["build", "files_of"]
 
@@ -143,12 +156,19 @@ def _board_files(
     yield f"{folder}/standings.json", as_json(standing).encode()
     if standing.by_case is not None:
         yield f"{folder}/pvalues.csv", as_pairs(standing).encode()
+    if view.entries:
+        yield f"{folder}/data.js", as_script(view.head, view.ranked, view.unranked, for_scripts(view))
+    if len(view.ranked) > 1:
+        found = compare.comparisons(standing, runs)
+        if found:
+            yield f"{folder}/pairs.js", compare.as_script(found)
+        yield f"{folder}/compare.html", _render("compare.html", compare_view(view, found), "../../")
     yield f"{folder}/index.html", _render("board.html", view, "../../")
 
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -156,9 +176,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals |= {"t": say, "tip": tip, "label": label}
+    environment.filters |= {"en": str.__str__, "ko": korean, "svg": in_svg}
+    return environment
 
 
-def _render(template: str, page: IndexView | BoardView | EntryView, root: str) -> bytes:
+def _render(template: str, page: IndexView | BoardView | CompareView | EntryView, root: str) -> bytes:
     """Return a page; `root` leads from it to the site's folder."""
     return _environment().get_template(template).render(page=page, root=root).encode()
 

@@ -6,6 +6,8 @@ import math
 import unicodedata
 from collections.abc import Iterable
 
+from leaderboard.wording import Text, say
+
 __all__ = [
     "MINUS",
     "clean",
@@ -41,6 +43,8 @@ def clean(text: object, longest: int = LONGEST) -> str:
     >>> clean("a" + chr(9) + chr(10) + " b"), clean(chr(0x200B)), clean("a" + chr(0x200B) + "b")
     ('a b', '(unnamed)', 'ab')
     """
+    if isinstance(text, Text):
+        return Text(clean(text.en, longest), clean(text.ko, longest))
     kept: list[str] = []
     marks = 0
     for char in filter(_has_width, str(text)[: 4 * longest]):
@@ -131,10 +135,10 @@ def duration(seconds: float) -> str:
     ('54 min', '2.0 h')
     """
     if seconds < 99.5:
-        return f"{seconds:.0f} s"
+        return say("time.seconds", n=f"{seconds:.0f}")
     if seconds < 5970:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        return say("time.minutes", n=f"{seconds / 60:.0f}")
+    return say("time.hours", n=f"{seconds / 3600:.1f}")
 
 
 def memory(size: int) -> str:

@@ -50,7 +50,7 @@ def shown(interval: Interval, decimals: int) -> Value:
 
 
 def _exact(interval: Interval) -> str:
-    """Return every digit of a value and its interval."""
+    """Return every digit of a value and, in brackets, of its interval."""
     if interval.low is None or interval.high is None:
         return repr(interval.value)
-    return f"{interval.value!r} (95 % interval {interval.low!r} to {interval.high!r})"
+    return f"{interval.value!r} [{interval.low!r}, {interval.high!r}]"
