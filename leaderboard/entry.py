@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -167,7 +168,9 @@ def entry_view(
         command=clean(record.command, 4000),
         isolation=clean(record.isolation, 20) if code else "–",
         isolation_words=ISOLATION.get(record.isolation, "") if code else NO_CODE,
-        comparable=len(standing.ranked) > 1 and row in standing.ranked,
+        comparable=len(standing.ranked) > 1
+        and row.status == "complete"
+        and record.entry.route != "reference",
     )
 
 
@@ -177,12 +180,17 @@ def _sentence(row: Row, standing: Standings) -> str:
         return say("entry.standing_not_ranked", reason=clean(row.reason, 400))
     if row.record.entry.route == "reference":
         return say("entry.standing_reference", half=half, rank=row.rank)
-    shared = sum(other.rank == row.rank for other in standing.ranked) - 1
+    first = bisect_left(standing.ranked, row.rank or 0, key=_rank)
+    shared = bisect_right(standing.ranked, row.rank or 0, lo=first, key=_rank) - first - 1
     key = "entry.standing_shared" if shared else "entry.standing"
     place = say(key, rank=row.rank, total=count(len(standing.ranked)), half=half, n=shared)
     if row.shift is None:
         return place
     return both((place, say("entry.standing_shift", cv=row.cv_rank, test=row.test_rank)))
+
+
+def _rank(row: Row) -> int:
+    return row.rank or 0
 
 
 def _as_sentence(note: str) -> str:

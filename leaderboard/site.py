@@ -16,13 +16,15 @@ site/static/                                     style and scripts; Plotly too, 
 from __future__ import annotations
 
 import fcntl
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import escape
 
 from harness.atomic import write_atomic
 from harness.errors import UserError
@@ -44,6 +46,7 @@ from leaderboard.pages import (
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.standings import Standings, boards, standings
 from leaderboard.table import as_script
+from leaderboard.values import number_cell
 from leaderboard.viewer import slices_of
 from leaderboard.wording import in_svg, korean, label, say, tip
 
@@ -51,6 +54,7 @@ __all__ = ["build", "files_of"]
 
 HERE = Path(__file__).parent
 LOCK, LISTING = ".lock", ".files"
+SENTENCE = re.compile(r'\{\{ t\("([a-z_]+\.[a-z_]+)"\) \}\}')
 
 Files = Iterator[tuple[str, bytes]]
 Loader = Callable[[Path, str], tuple[RunRecord, ...]]
@@ -166,17 +170,23 @@ def _board_files(
     yield f"{folder}/index.html", _render("board.html", view, "../../")
 
 
+def _template(name: str) -> str:
+    """Return a template in which every sentence without a value stands already, for it is always the same."""
+    source = (HERE / "templates" / name).read_text(encoding="utf-8")
+    return SENTENCE.sub(lambda found: str(escape(say(found[1]))), source)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FunctionLoader(_template),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"t": say, "tip": tip, "label": label}
+    environment.globals |= {"t": say, "tip": tip, "label": label, "num": number_cell}
     environment.filters |= {"en": str.__str__, "ko": korean, "svg": in_svg}
     return environment
 

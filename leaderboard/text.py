@@ -45,13 +45,20 @@ def clean(text: object, longest: int = LONGEST) -> str:
     """
     if isinstance(text, Text):
         return Text(clean(text.en, longest), clean(text.ko, longest))
+    line = str(text)[: 4 * longest]
+    if line.isascii() and line.isprintable():  # nothing hidden, nothing to replace
+        return _shown(line, longest)
     kept: list[str] = []
     marks = 0
-    for char in filter(_has_width, str(text)[: 4 * longest]):
+    for char in filter(_has_width, line):
         marks = marks + 1 if unicodedata.combining(char) else 0
         if marks <= SHOWN_COMBINING:
             kept.append(_safe(char))
-    line = " ".join("".join(kept).split())
+    return _shown("".join(kept), longest)
+
+
+def _shown(text: str, longest: int) -> str:
+    line = " ".join(text.split())
     if not any(unicodedata.category(char)[0] in "LNPS" for char in line):
         return "(unnamed)"
     return line if len(line) <= longest else line[: longest - 1] + "…"

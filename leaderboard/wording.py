@@ -38,13 +38,14 @@ DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)"
 class Text(str):
     """English text with its Korean twin."""
 
-    __slots__ = ("ko",)
+    __slots__ = ("_html", "ko")
+    _html: str
     ko: str
 
     def __new__(cls, en: str, ko: str) -> Text:
         """Join the two."""
         text = super().__new__(cls, en)
-        text.ko = ko
+        text.ko, text._html = ko, ""
         return text
 
     def __reduce__(self) -> tuple[type[Text], tuple[str, str]]:
@@ -56,9 +57,11 @@ class Text(str):
         return str.__str__(self)
 
     def __html__(self) -> str:
-        if self.ko == self.en:
-            return str(escape(self.en))
-        return f'<span lang="en">{escape(self.en)}</span><span lang="ko">{escape(self.ko)}</span>'
+        if not self._html:
+            english, korean = (str(escape(text)) for text in (self.en, self.ko))
+            both = f'<span lang="en">{english}</span><span lang="ko">{korean}</span>'
+            self._html = english if english == korean else both
+        return self._html
 
 
 def korean(text: object) -> str:
@@ -149,7 +152,6 @@ def label(text: str) -> Markup:
 def _attributes(name: str, text: str) -> Markup:
     if not text:
         return Markup("")
-    english = Markup(f' {name}="%s"') % str.__str__(text)  # noqa: S704  a name of ours
-    if korean(text) == str.__str__(text):
-        return english
-    return english + Markup(f' data-ko-{name}="%s"') % korean(text)  # noqa: S704
+    english = str.__str__(text)
+    twin = f' data-ko-{name}="{escape(korean(text))}"' if korean(text) != english else ""
+    return Markup(f' {name}="{escape(english)}"{twin}')  # noqa: S704  both are escaped
