@@ -104,7 +104,8 @@
     if (place < rowsAPage || document.getElementById(id)) return;
     page = Math.floor(place / rowsAPage);
     draw();
-    location.replace(`#${id}`);
+    location.replace(`#${id}`); // which marks the row
+    requestAnimationFrame(() => document.getElementById(id).scrollIntoView({ block: "center" }));
   }
 
   function makeSortable(header, k) {

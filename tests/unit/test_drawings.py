@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leaderboard.cost import cost_view
@@ -18,6 +18,7 @@ from tests.leaderboard_fakes import HOSTILE, card, record, sweep, tuned
 POINT = st.tuples(st.integers(1, 8), st.integers(0, 8))
 
 
+@settings(max_examples=80, deadline=None)
 @given(st.lists(POINT, min_size=1, max_size=12), st.booleans())
 def test_the_front_holds_exactly_those_that_no_other_beats(
     points: list[tuple[int, int]], higher: bool
