@@ -15,6 +15,7 @@ from leaderboard.text import clean, count, duration, number, spread_text
 from leaderboard.tuned import Tuned, tuned_of
 from leaderboard.uncertainty import Place, Uncertainty
 from leaderboard.values import Value, decimals_of, value_of
+from leaderboard.wording import say
 
 __all__ = [
     "BOTH",
@@ -30,8 +31,8 @@ __all__ = [
 ]
 
 SHORT, LONG = NAME, 400
-ROUTES = {"code": "trained here", "file": "prediction file", "reference": "reference"}
-HALVES = {"test": "test", "cv": "CV"}
+ROUTES = {name: say(f"route.{name}") for name in ("code", "file", "reference")}
+HALVES = {"test": say("board.test_half"), "cv": say("board.cv")}
 BOTH: tuple[HalfName, ...] = ("cv", "test")
 
 
@@ -54,6 +55,8 @@ class RowView:
     route_words: str
     isolation: str
     status: str
+    state: str
+    """The status in words."""
     reason: str
     note: str
     """Says so where a newer run does not replace the one that is shown."""
@@ -75,6 +78,7 @@ class RowView:
     """Of an entry whose hyperparameters a search chose."""
     n: Value
     time: Value
+    parameters: Value
     folds_differ: str
     """Says so where the entry was run with another number of folds than the challenge's."""
 
@@ -151,6 +155,7 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         route_words=ROUTES[entry.route],
         isolation=clean(record.isolation, 20) if entry.route == "code" else "",
         status=row.status,
+        state=say(f"status.{row.status}"),
         reason=clean(row.reason, LONG) if row.reason else "",
         note=row.note,
         main=columns.value(row, columns.half),
@@ -171,6 +176,7 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         tuned=tuned_of(record.sweep, {name: columns.decimals[key, name] for name in BOTH}),
         n=_n(main),
         time=_time(record),
+        parameters=_parameters(record),
         folds_differ=_folds_differ(record, columns.card),
     )
 
@@ -204,7 +210,7 @@ def _shift(row: Row) -> Value:
     """Return "▲ 2" for two places won from CV to test."""
     if row.shift is None:
         return Value("–")
-    words = f"rank {row.cv_rank} on CV, rank {row.test_rank} on test"
+    words = say("board.shift_exact", places=f"{row.shift:+d}", cv=row.cv_rank, test=row.test_rank)
     if row.shift == 0:
         return Value("=", exact=words)
     return Value(f"{'▲' if row.shift > 0 else '▼'} {abs(row.shift)}", exact=words)
@@ -213,23 +219,31 @@ def _shift(row: Row) -> Value:
 def _folds(spread: FoldSpread, decimals: int) -> Value:
     if spread.mean is None:
         return Value("–")
-    words = f"{spread.mean!r} mean, {spread.sd!r} sample sd, {spread.defined} of {len(spread.values)} folds"
+    mean, sd, n = repr(spread.mean), repr(spread.sd), len(spread.values)
+    words = say("board.folds_exact", mean=mean, sd=sd, defined=spread.defined, n=n)
     return Value(spread_text(spread.mean, spread.sd, decimals), exact=words)
 
 
 def _n(half: Half | None) -> Value:
     if half is None:
         return Value("–")
-    return Value(f"{half.n_scored}/{half.n_expected}", exact=f"{half.n_scored} of {half.n_expected} cases")
+    return Value(f"{half.n_scored}/{half.n_expected}")
 
 
 def _time(record: RunRecord) -> Value:
     if record.entry.route != "code" or record.seconds <= 0:
         return Value("–")
-    return Value(duration(record.seconds), exact=f"{record.seconds:.0f} s over all folds")
+    return Value(duration(record.seconds), exact=f"{record.seconds:.0f} s")
+
+
+def _parameters(record: RunRecord) -> Value:
+    n = record.entry.parameters
+    if not n:
+        return Value("–")
+    return Value(f"{n / 1e6:.3g} M" if n >= 100_000 else count(n), exact=str(n))
 
 
 def _folds_differ(record: RunRecord, card: Card) -> str:
     if record.entry.route != "code" or record.n_folds == card.folds:
         return ""
-    return f"{record.n_folds} folds instead of {card.folds}"
+    return say("board.folds_differ", n=record.n_folds, usual=card.folds)

@@ -5,6 +5,8 @@ site/<challenge>/index.html                      one challenge
 site/<challenge>/<board>/index.html              one board: the standings
 site/<challenge>/<board>/standings.{csv,json}    the same, at full precision
 site/<challenge>/<board>/pvalues.csv             where cases rank: the tests between all entries
+site/<challenge>/<board>/compare.html            any two entries side by side
+site/<challenge>/<board>/{data,pairs}.js         all rows, and the first entries' differences, for scripts
 site/<challenge>/<board>/entries/<entry>.html    one entry
 site/<challenge>/<board>/entries/<entry>/        its slice viewer's label maps and downloads, if it has one
 site/<challenge>/<board>/viewer/                 the pictures of all slice viewers of the board, by content
@@ -15,32 +17,47 @@ site/static/                                     style and scripts; Plotly too, 
 from __future__ import annotations
 
 import fcntl
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import escape
 
 from harness.atomic import write_atomic
 from harness.errors import UserError
 from harness.records import RunRecord, load_all
+from leaderboard import compare
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
 from leaderboard.entry import EntryView, entry_view, shared_decimals
 from leaderboard.explained import maps_of
 from leaderboard.export import as_csv, as_json, as_pairs
-from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
+from leaderboard.pages import (
+    BoardView,
+    CompareView,
+    IndexView,
+    board_view,
+    challenge_view,
+    compare_view,
+    for_scripts,
+)
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.resampled import resample_files
 from leaderboard.standings import Standings, boards, standings
+from leaderboard.table import as_script
+from leaderboard.values import number_cell
 from leaderboard.viewer import slices_of
+from leaderboard.wording import in_svg, korean, label, say, tip
 
 __all__ = ["build", "files_of"]
 
 HERE = Path(__file__).parent
 LOCK, LISTING = ".lock", ".files"
+SENTENCE = re.compile(r'\{\{ t\("([a-z_]+\.[a-z_]+)"\) \}\}')
 
 Files = Iterator[tuple[str, bytes]]
 Loader = Callable[[Path, str], tuple[RunRecord, ...]]
@@ -147,22 +164,38 @@ def _board_files(
     yield f"{folder}/standings.json", as_json(standing).encode()
     if standing.by_case is not None:
         yield f"{folder}/pvalues.csv", as_pairs(standing).encode()
+    if view.entries:
+        yield f"{folder}/data.js", as_script(view.head, view.ranked, view.unranked, for_scripts(view))
+    if len(view.ranked) > 1:
+        found = compare.comparisons(standing, runs)
+        if found:
+            yield f"{folder}/pairs.js", compare.as_script(found)
+        yield f"{folder}/compare.html", _render("compare.html", compare_view(view, found), "../../")
     yield f"{folder}/index.html", _render("board.html", view, "../../")
+
+
+def _template(name: str) -> str:
+    """Return a template in which every sentence without a value stands already, for it is always the same."""
+    source = (HERE / "templates" / name).read_text(encoding="utf-8")
+    return SENTENCE.sub(lambda found: str(escape(say(found[1]))), source)
 
 
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+    environment = Environment(
+        loader=FunctionLoader(_template),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals |= {"t": say, "tip": tip, "label": label, "num": number_cell}
+    environment.filters |= {"en": str.__str__, "ko": korean, "svg": in_svg}
+    return environment
 
 
-def _render(template: str, page: IndexView | BoardView | EntryView, root: str) -> bytes:
+def _render(template: str, page: IndexView | BoardView | CompareView | EntryView, root: str) -> bytes:
     """Return a page; `root` leads from it to the site's folder."""
     return _environment().get_template(template).render(page=page, root=root).encode()
 

@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from harness.records import Interval, RunRecord
 from leaderboard.card import Card, Published
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Board:
     """One challenge on one data set; phantom and real scores never meet."""
 
@@ -67,7 +68,7 @@ class Board:
         prefix = "phantom" if self.phantom else "data"
         return f"{prefix}-{_hex(self.fingerprint)}"
 
-    @property
+    @cached_property
     def newest(self) -> RunRecord:
         """The record that finished last; the data's facts are read from it."""
         return max(self.records, key=age)
