@@ -170,7 +170,7 @@ def choose(config: ExplainConfig, record: RunRecord, plan: Plan) -> Choice:
             wanted.setdefault(fold_of[row], []).append(row)
     new = sum(map(len, wanted.values()))
     if new < len(rows):
-        say(f"{len(rows) - new} of {len(rows)} cases are already explained.")
+        say(f"Already explained: {len(rows) - new} of {counted(len(rows), 'case')}.")
     return Choice(record, plan, predictions, order, dict(sorted(wanted.items())))
 
 
@@ -253,7 +253,8 @@ def train(choice: Choice) -> dict[int, Failure]:
     plan = choice.plan
     n = sum(map(len, choice.rows.values()))
     say(
-        f"{plan.submission.name}: {n} cases to explain, {len(choice.rows)} folds to train again, "
+        f"{plan.submission.name}: {counted(n, 'case')} to explain, "
+        f"{counted(len(choice.rows), 'fold')} to train again, "
         f"isolation {plan.isolation.value}"
     )
     inputs = prepare_inputs(plan_of_fold(plan, choice.record, 0))
@@ -268,7 +269,7 @@ def train(choice: Choice) -> dict[int, Failure]:
                     failures[fold] = failure
                     progress.done(fold, f"FAILED ({failure.kind.value}): {failure.reason}")
                 else:
-                    progress.done(fold, f"{len(rows)} cases explained in {outcome.seconds:.1f} s")
+                    progress.done(fold, f"{counted(len(rows), 'case')} explained in {outcome.seconds:.1f} s")
     finally:
         shared_sandbox(spec).close()
     return failures
@@ -293,6 +294,11 @@ def run_fold(
     maps = [outcome.arrays.pop(f"map/{number}") for number in range(len(asked))]
     plain = dataclasses.replace(outcome, arrays=gathered(outcome.arrays, job.spec))
     return checked(plan, fold, plain), maps
+
+
+def counted(n: int, what: str) -> str:
+    """Return "1 case" or "2 cases"."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def map_shape(choice: Choice, store_: Store, row: int) -> tuple[int, ...]:

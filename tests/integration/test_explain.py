@@ -86,7 +86,7 @@ def test_an_honest_fold_is_explained_and_what_is_no_map_is_refused(place: Workpl
         line = next(line for line in printed.splitlines() if f"fold {fold}: FAILED" in line)
         assert "FAILED (predictions)" in line
         assert reason in line
-    assert "1 of 1 cases are already explained" in again
+    assert "Already explained: 1 of 1 case." in again
     assert "to train again" not in again
 
     found: list[dict[str, Any]] = [json.loads((f / "explained.json").read_text()) for f in explained(place)]
