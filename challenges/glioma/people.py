@@ -12,7 +12,7 @@ from challenges.glioma.columns import RADIOMICS
 from harness.survival.concordance import harrell
 from harness.survival.followup import FollowUp
 
-__all__ = ["KNOBS", "Person", "oracle", "sample"]
+__all__ = ["KNOBS", "Person", "features", "oracle", "sample"]
 
 GRADES = {2: 0.15, 3: 0.13, 4: 0.72}
 MUTANT = {2: 0.80, 3: 0.60, 4: 0.07}
@@ -55,7 +55,6 @@ class Person:
     """Part of the log hazard that the image tells."""
     days: int
     dead: bool
-    features: tuple[float, ...]
 
     @property
     def necrosis(self) -> float:
@@ -93,7 +92,6 @@ def sample(seed: int, cohort: int, number: int, image: float) -> Person:
         seen=seen,
         days=days,
         dead=dead,
-        features=_features(draw, log_volume, z),
     )
 
 
@@ -104,13 +102,13 @@ def _followed(draw: np.random.Generator, hazard: float) -> tuple[int, bool]:
     return max(1, math.ceil(min(death, lost))), bool(death <= lost)
 
 
-def _features(draw: np.random.Generator, log_volume: float, z: float) -> tuple[float, ...]:
+def features(draw: np.random.Generator, person: Person) -> tuple[float, ...]:
     """Return radiomics that mix volume and necrosis in fixed shares, with noise and long tails."""
     n = len(RADIOMICS)
     loads = np.random.default_rng(0).normal(size=(n, 2))
-    mixed = loads @ [(log_volume - 3.3) / SPREAD, z] + draw.normal(0.0, 1.0, n)
+    mixed = loads @ [(person.log_volume - 3.3) / SPREAD, person.z] + draw.normal(0.0, 1.0, n)
     values = np.exp(2 + 0.5 * mixed)
-    values[RADIOMICS.index("original_shape_VoxelVolume")] = 1000 * math.exp(log_volume)
+    values[RADIOMICS.index("original_shape_VoxelVolume")] = 1000 * math.exp(person.log_volume)
     return tuple(float(f"{value:.6g}") for value in values)
 
 

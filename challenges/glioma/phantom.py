@@ -19,7 +19,7 @@ from challenges.glioma.cohorts import MONTH, SOURCES
 from challenges.glioma.columns import CHANNELS, DEVELOPMENT, RADIOMICS
 from challenges.glioma.data import FEATURES
 from challenges.glioma.drawing import SITES, draw, nifti
-from challenges.glioma.people import KNOBS, Person, oracle, sample
+from challenges.glioma.people import KNOBS, Person, features, oracle, sample
 from challenges.glioma.volumes import FOLDER, SUFFIX
 from harness.errors import UserError, did_you_mean
 
@@ -29,8 +29,8 @@ VERSION = "1"
 SIZES = {"smoke": (60, 30), "small": (400, 160)}
 """Patients of the development cohort and of each external one."""
 IMAGE = 0.55
-ORACLE = 4000
-"""Monte Carlo sample whose oracle C is stored; standard error about .005."""
+ORACLE = 2000
+"""Monte Carlo sample whose oracle C is stored; standard error about .007."""
 COHORTS = (DEVELOPMENT, "tcga", "cgga", "brats2020")
 
 UCSF_HEADER = (
@@ -75,11 +75,10 @@ def write(root: Path, *, seed: int = 0, size: str = "small", image: float = IMAG
     for name, found in people.items():
         (root / name).mkdir(parents=True)
         _write_table(root, name, found)
-    _write_radiomics(root / DEVELOPMENT / FEATURES, people[DEVELOPMENT])
+    _write_radiomics(root / DEVELOPMENT / FEATURES, people[DEVELOPMENT], seed)
     for name in SITES:
         for number, (case, person) in enumerate(people[name].items()):
-            rng = np.random.default_rng(np.random.SeedSequence([seed, COHORTS.index(name), number, 1]))
-            _write_volumes(root / name / FOLDER / case, draw(rng, person, name))
+            _write_volumes(root / name / FOLDER / case, draw(_rng(seed, name, number, 1), person, name))
     _write_latent(root / "phantom.json", people, {"seed": seed, "size": size, "image": image})
 
 
@@ -175,8 +174,16 @@ def _brats(number: int, case: str, person: Person) -> Cells:
     return [case, f"{person.age + 0.463:.3f}", days, resection]
 
 
-def _write_radiomics(path: Path, people: People) -> None:
-    rows = [[case, f"{case}_T1gad_bias.nii.gz", "wt.nii", *p.features] for case, p in people.items()]
+def _rng(seed: int, name: str, number: int, use: int) -> np.random.Generator:
+    """Return a patient's own randomness for one use: 1 the volumes, 2 the radiomics."""
+    return np.random.default_rng(np.random.SeedSequence([seed, COHORTS.index(name), number, use]))
+
+
+def _write_radiomics(path: Path, people: People, seed: int) -> None:
+    rows = [
+        [case, f"{case}_T1gad_bias.nii.gz", "wt.nii", *features(_rng(seed, DEVELOPMENT, number, 2), person)]
+        for number, (case, person) in enumerate(people.items())
+    ]
     _save(path, ("ID", "Image", "Mask", *RADIOMICS), rows)
 
 
