@@ -78,7 +78,8 @@ def _again(record: RunRecord) -> str:
     """Return what to type for a file that is not there."""
     name = clean(record.challenge.name, 60)
     if record.entry.route == "code":
-        return f"Type harness score challenge={name} run={record.run_id}"
+        data = "" if record.data.phantom else " data=PATH"
+        return f"Type harness score challenge={name} run={record.run_id}{data}"
     return "Type the command that scored it again"
 
 

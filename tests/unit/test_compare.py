@@ -154,7 +154,7 @@ def test_without_resamples_values_are_shown_and_the_reason_said(tmp_path: Path) 
     assert result.cases == ()
     text = printed(render_comparison(result, found))
     assert "No intervals: old: no resamples" in text
-    assert "harness score challenge=kium run=run-old" in text.replace("\n", " ")
+    assert "harness score challenge=kium run=run-old data=PATH" in text.replace("\n", " ")
 
 
 def test_a_failed_entry_has_nothing_to_compare(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_record_without_resamples_has_no_interval_says_why_and_keeps_its_place
     assert (last.first, last.last) == (3, 3)
     assert found.uncertainty is not None
     why = found.uncertainty.missing[found.ranked[1].id]
-    assert why.endswith("Type harness score challenge=kium run=run-old")
+    assert why.endswith("Type harness score challenge=kium run=run-old data=PATH")
     assert list(first.ranks) == ["metric-then-rank"]
     view = board_view(found)
     assert [row.rank_span for row in view.ranked] == ["1", "", "3"]
