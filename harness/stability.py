@@ -101,7 +101,7 @@ def tie_groups(ranks: Sequence[int], p_against: Callable[[int, int], ArrayLike])
     share a rank share a group. `p_against(best, end)` returns the p-values of the entries after `best` up
     to `end` against it; one that is NaN tells nothing apart.
 
-    >>> tie_groups([1, 2, 3], lambda best, end: [0.3, 0.001][best - end :])
+    >>> tie_groups([1, 2, 3], lambda best, end: [0.3, 0.001][best : end - 1])
     [1, 1, 2]
     """
     groups: list[int] = []

@@ -49,21 +49,28 @@ def row_of(standing: Standings, word: str) -> Row:
     """
     rows = _named(standing, word)
     if len(rows) > 1:
-        names = ", ".join(row.id for row in rows[:MOST])
+        names = ", ".join(_told_apart(row) for row in rows[:MOST])
         raise UserError(f"{len(rows)} entries are named {word!r}. Type the id of one: {names}.")
     return rows[0]
 
 
 def _named(standing: Standings, word: str) -> list[Row]:
-    """Return the rows that a word names: the exact ones first."""
+    """Return the rows that a word names: ids first, then the entry of that name without other words."""
     for exact in (
         [row for row in standing.rows if word in (row.record.run_id, row.id)],
+        [row for row in standing.rows if row.record.entry.name == word and not row.record.entry.overrides],
         [row for row in standing.rows if row.record.entry.name == word],
         [row for row in standing.rows if row.record.entry.team == word],
     ):
         if exact:
             return exact
     return []
+
+
+def _told_apart(row: Row) -> str:
+    """Return a row's id, with the words or the team that tell it from others of its name."""
+    entry = row.record.entry
+    return f"{row.id} ({clean(' '.join(entry.overrides) or entry.team, 60)})"
 
 
 def _names(found: Sequence[Standings]) -> list[str]:

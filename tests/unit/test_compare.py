@@ -287,8 +287,11 @@ def test_a_row_is_found_by_run_id_row_id_name_or_team(tmp_path: Path) -> None:
         assert isinstance(row_of(found, word), Row)
     assert row_of(found, "Team e1").record.entry.name == "e1"
     twins = [record("twin", 0.6 + k / 10, team=f"t{k}", run_id=f"r{k}") for k in range(2)]
-    with pytest.raises(UserError, match="2 entries are named 'twin'. Type the id of one: twin-"):
+    with pytest.raises(UserError, match=r"2 entries are named 'twin'. Type the id of one: twin-\w+ \(t1\), "):
         row_of(standings(twins, card()), "twin")
+    written, changed = record("a", run_id="r0"), record("a", overrides=("model.lr=1",), run_id="r1")
+    assert row_of(standings([changed, written], card()), "a").record.run_id == "r0"
+    assert row_of(standings([changed], card()), "a").record.run_id == "r1"
 
 
 def test_a_word_that_names_nothing_is_one_sentence() -> None:
