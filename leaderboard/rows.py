@@ -210,7 +210,7 @@ def _shift(row: Row) -> Value:
     """Return "▲ 2" for two places won from CV to test."""
     if row.shift is None:
         return Value("–")
-    words = say("board.shift_exact", places=f"{row.shift:+d}", cv=row.cv_rank, test=row.test_rank)
+    words = f"{row.cv_rank} → {row.test_rank}"
     if row.shift == 0:
         return Value("=", exact=words)
     return Value(f"{'▲' if row.shift > 0 else '▼'} {abs(row.shift)}", exact=words)
@@ -219,8 +219,8 @@ def _shift(row: Row) -> Value:
 def _folds(spread: FoldSpread, decimals: int) -> Value:
     if spread.mean is None:
         return Value("–")
-    mean, sd, n = repr(spread.mean), repr(spread.sd), len(spread.values)
-    words = say("board.folds_exact", mean=mean, sd=sd, defined=spread.defined, n=n)
+    sd = "" if spread.sd is None else f" ± {spread.sd:.6g}"
+    words = f"{spread.mean!r}{sd} ({spread.defined}/{len(spread.values)})"
     return Value(spread_text(spread.mean, spread.sd, decimals), exact=words)
 
 

@@ -7,11 +7,11 @@ read no other data; `<` is an escape in it, and NaN never occurs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.records import dump
 from leaderboard.rows import HALVES, RowView
 from leaderboard.standings import HalfName
 from leaderboard.values import Value
@@ -185,6 +185,8 @@ def as_script(
     content = {
         "rowsAPage": ROWS_A_PAGE,
         "words": templates("board", *WORDS),
+        "states": {row.status: row.state for row in (*ranked, *unranked)},
+        "routes": {row.route: row.route_words for row in (*ranked, *unranked)},
         "columns": [_column(column) for column in head],
         "ranked": [_row(row, head) for row in ranked],
         "unranked": [_row(row, head) for row in unranked],
@@ -194,8 +196,13 @@ def as_script(
 
 
 def embedded(content: object) -> str:
-    """Return JSON that neither HTML nor a script ends early, in one line; a text is [English, Korean]."""
-    text = dump(_paired(content), indent=None).encode("utf-8", "replace").decode()
+    """Return JSON that neither HTML nor a script ends early, in one line; a text is [English, Korean].
+
+    Raises:
+        ValueError: for NaN or an infinity, which no JSON has.
+    """
+    packed = json.dumps(_paired(content), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = packed.encode("utf-8", "replace").decode()
     return text.translate({ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
 
 
@@ -244,10 +251,9 @@ def _row(row: RowView, head: Sequence[Column]) -> dict[str, Any]:
         "earlier": row.earlier,
         "note": row.note,
         "route": row.route,
-        "routeWords": row.route_words,
         "isolation": row.isolation,
         "folds": row.folds_differ,
-        "state": row.state,
+        "state": row.status,
         "reason": row.reason,
         "aside": [row.other.text, row.other.span] if row.reason and row.other.exact else None,
         "plot": [row.plot.dot, row.plot.line] if row.plot else None,

@@ -53,10 +53,10 @@ def shown(interval: Interval, decimals: int) -> Value:
 
 
 def _exact(interval: Interval) -> str:
-    """Return every digit of a value and, in brackets, of its interval."""
+    """Return every digit of a value and, in brackets, six of its interval's ends."""
     if interval.low is None or interval.high is None:
         return repr(interval.value)
-    return f"{interval.value!r} [{interval.low!r}, {interval.high!r}]"
+    return f"{interval.value!r} [{interval.low:.6g}, {interval.high:.6g}]"
 
 
 def number_cell(value: Value, style: str = "") -> Markup:

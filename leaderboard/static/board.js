@@ -2,7 +2,7 @@
 // Sorts, searches and leafs through all rows of a board, and shows the columns that a reader wants.
 // The page brings its first rows itself: until something is asked for, nothing here touches them.
 (() => {
-  const { columns, ranked, unranked, rowsAPage, words } = window.BOARD;
+  const { columns, ranked, unranked, rowsAPage, words, states, routes } = window.BOARD;
   const table = document.getElementById("board");
   const [form, pager, chooser] = ["form.filter", "nav.pager", "details.chooser"].map((name) => document.querySelector(name));
   const headers = Array.from(table.tHead.rows[0].cells);
@@ -10,7 +10,7 @@
   const flat = (value) => (Array.isArray(value) ? value.join(" ") : value || "");
   const text = new Map();
   for (const row of [...ranked, ...unranked]) {
-    const parts = [row.team, row.title, row.words, row.id, row.reason, row.routeWords, row.isolation, row.state];
+    const parts = [row.team, row.title, row.words, row.id, row.reason, routes[row.route], row.isolation, states[row.state]];
     text.set(row, parts.map(flat).join(" ").toLocaleLowerCase());
   }
   let order = ranked; // as it is sorted

@@ -1,5 +1,5 @@
 "use strict";
-// Language and colours: chosen on any page, remembered by the browser and in the links from page to page.
+// Language and colours: chosen on any page, remembered by the browser or, where it keeps nothing of files, by the links.
 // Runs before the page is drawn. Without it a page is English, in the system's colours, with all its text.
 window.MEDAL = (() => {
   const LANGUAGES = ["en", "ko"];
@@ -12,8 +12,11 @@ window.MEDAL = (() => {
   }
 
   function store(name, value) {
-    try { localStorage.setItem(`medal-${name}`, value); } catch { /* the links keep it */ }
+    try { localStorage.setItem(`medal-${name}`, value); } catch { return false; }
+    return true;
   }
+
+  const remembers = store("works", "yes");
 
   function first(name, known, otherwise) {
     return [asked.get(name), stored(name), otherwise].find((value) => known.includes(value));
@@ -62,7 +65,8 @@ window.MEDAL = (() => {
   }
 
   function keepInLinks() {
-    const words = new URLSearchParams(Object.entries(now).filter(([name]) => asked.has(name) || stored(name) !== null));
+    if (remembers) return;
+    const words = new URLSearchParams(Object.entries(now).filter(([name]) => asked.has(name)));
     for (const link of document.querySelectorAll("a[href]:not([download])")) {
       const [path, anchor] = link.getAttribute("href").split("#");
       const file = path.split("?")[0];

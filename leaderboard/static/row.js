@@ -2,7 +2,7 @@
 // A row of the ranking as elements, the same as those that the page brings for its first rows.
 // Every word from data.js becomes text or an attribute's value, never markup.
 window.rowOf = (() => {
-  const { columns, words } = window.BOARD;
+  const { columns, words, states, routes } = window.BOARD;
   const SVG = "http://www.w3.org/2000/svg";
   const places = new Map(columns.filter(({ kind }) => kind === "value" || kind === "scored").map(({ key }, k) => [key, k]));
 
@@ -62,7 +62,7 @@ window.rowOf = (() => {
   }
 
   function route(row) {
-    const cell = made("td", { className: "words" }, ...said(row.routeWords));
+    const cell = made("td", { className: "words" }, ...said(routes[row.route]));
     if (row.isolation) cell.append(small("", own(row.isolation)));
     if (row.folds) cell.append(small("", ...said(row.folds)));
     return cell;
@@ -74,7 +74,7 @@ window.rowOf = (() => {
     if (kind === "plot") return made("td", { className: "plot" }, ...(row.plot ? [plot(row.plot)] : []));
     if (kind === "route") return route(row);
     const value = row.values[places.get(key)];
-    if (kind === "scored") return number(value, "", small(row.reason ? "state" : "", ...said(row.state)));
+    if (kind === "scored") return number(value, "", small(row.reason ? "state" : "", ...said(states[row.state])));
     const cell = number(value, style);
     if (key === "shift" && "places" in row) cell.dataset.v = row.places;
     return cell;

@@ -75,13 +75,29 @@ def test_korean_is_chosen_once_and_stays_from_page_to_page(paired_board: Path, v
     assert len(seen.requests) == loads
     seen.page.locator("#board").get_by_role("link", name="Alpha").click()
     expect(seen.page.get_by_role("heading", name="지표", exact=True)).to_be_visible()
-    assert "lang=ko" in seen.page.url
+    assert "?" not in seen.page.url
     expect(seen.page.get_by_text("2026년 11월 20일 08:00 UTC")).to_be_visible()
     choose(seen, "en")
     expect(seen.page.get_by_role("heading", name="Metrics")).to_be_visible()
     assert seen.page.title() == "Alpha: Alpha · kium · MEDAL"
     seen.page.reload()
     expect(seen.page.locator("html")).to_have_attribute("lang", "en")
+    seen.check()
+
+
+def test_links_keep_the_language_where_a_browser_remembers_nothing(mixed_site: Path, visit: Opener) -> None:
+    """With storage refused the choice goes along in the address, also from rows that a script draws."""
+    seen = visit(board(mixed_site))
+    refuse = "Object.defineProperty(window, 'localStorage', {get() { throw new Error('refused'); }})"
+    seen.page.add_init_script(refuse)
+    seen.page.reload()
+    choose(seen, "ko")
+    seen.page.locator("th.entry button").click()
+    seen.page.locator("#board").get_by_role("link", name="Vessel & Co.").click()
+    assert "lang=ko" in seen.page.url
+    expect(seen.page.get_by_role("heading", name="지표", exact=True)).to_be_visible()
+    seen.page.get_by_role("link", name="보드에서 보기").click()
+    expect(seen.page.locator("html")).to_have_attribute("lang", "ko")
     seen.check()
 
 
