@@ -687,7 +687,7 @@ def test_a_metric_that_does_not_exist_is_a_user_error() -> None:
     content = challenge_yaml()
     content["metrics"][0]["metric"] = "aurok"
     with pytest.raises(
-        UserError, match=r"No metric named 'aurok'\. Did you mean 'auroc'\? Known: accuracy, auprc"
+        UserError, match=r"No metric named 'aurok'\. Did you mean 'auroc'\? Known: accuracy, auc_1yr"
     ):
         card_of("kium", content, catalog.metric)
     for name in ("_confusion", "auroc.x", "../auroc", ""):
