@@ -76,7 +76,9 @@ class ArraySpec:
 class DataUnit(Protocol):
     """`challenges/<name>/data.py`.
 
-    It may hold `RAGGED`, the names of the inputs whose shape differs from case to case.
+    It may hold `RAGGED`, the names of the inputs whose shape differs from case to case; for the maps of
+    `harness explain`, which a viewer unit may say as well, `explained_image(inputs)`, the image (h, w) or
+    (x, y, z) of one case, and `EXPLAINED_AXES`, where its axes run to ("LPS": left, posterior, superior).
     """
 
     PREPARATION: str
@@ -206,6 +208,16 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedCase:
+    """A held-out case whose map is wanted."""
+
+    row: int
+    """Of the development set."""
+    shape: tuple[int, ...]
+    """Of the map: (pictures, height, width) or (1, x, y, z)."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoldJob:
     """All that the isolated process of one fold gets: no label of a held-out or test case."""
 
@@ -233,6 +245,8 @@ class FoldJob:
     """How many this machine has; folds take turns."""
     one_batch: bool = False
     """`harness check`: train one batch, then predict."""
+    explained: tuple[ExplainedCase, ...] = ()
+    """`harness explain`: held-out cases whose Grad-CAM maps are sent back too, as "map/0", "map/1" ..."""
 
 
 # ------------------------------------------------------------------------------------- isolation

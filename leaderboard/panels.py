@@ -18,6 +18,7 @@ from typing import Any, Literal
 from harness.records import Half, plain
 from leaderboard.figures import Chart, chart
 from leaderboard.text import clean, clean_block, number
+from leaderboard.wording import Text, say
 
 __all__ = ["Cell", "PanelView", "cell_of", "panel_views"]
 
@@ -64,7 +65,7 @@ def cell_of(value: object) -> Cell:
     if value is None:
         return Cell("–", numeric=True)
     if isinstance(value, bool):
-        return Cell("yes" if value else "no", numeric=False)
+        return Cell(say("site.yes" if value else "site.no"), numeric=False)
     if isinstance(value, int):
         return Cell(number(value, 0), numeric=True)
     if isinstance(value, float):
@@ -99,7 +100,15 @@ def _gathered(panel: Mapping[str, Any]) -> dict[str, Any]:
     if not single:
         return rest
     rows = [[clean(name, 80).replace("_", " "), value] for name, value in single]
-    return {"in numbers": {"kind": "table", "columns": ["", "value"], "rows": rows}, **rest}
+    return {
+        "in numbers": {
+            "title": say("entry.in_numbers"),
+            "kind": "table",
+            "columns": ["", say("site.unnamed_value")],
+            "rows": rows,
+        },
+        **rest,
+    }
 
 
 def _shaped(name: str, panel: Sequence[Any]) -> PanelView | None:
@@ -128,6 +137,8 @@ def _known(name: str, panel: Any) -> PanelView | None:  # noqa: ANN401  a panel 
 
 def _title(name: object) -> str:
     text = clean(name, 100)
+    if isinstance(text, Text):
+        return text
     return text[:1].upper() + text[1:].replace("_", " ")
 
 
@@ -139,4 +150,6 @@ def _table(title: str, columns: Sequence[object], rows: Sequence[Sequence[object
     numeric = tuple(bool(cells) and all(row[k].numeric for row in cells) for k in range(width))
     names = tuple(clean(column, 80) if str(column).strip() else "" for column in columns[:width])
     hidden = len(rows) - len(cells)
-    return PanelView("table", title, names, numeric, cells, text=f"and {hidden} more rows" if hidden else "")
+    return PanelView(
+        "table", title, names, numeric, cells, text=say("entry.more_rows", n=hidden) if hidden else ""
+    )

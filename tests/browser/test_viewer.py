@@ -89,7 +89,7 @@ def test_the_first_case_is_drawn_from_files_alone(page: Path, visit: Opener) -> 
     seen = opened(visit, page)
     names = [Path(url).name for url in seen.requests]
     assert sorted(name for name in names if not name.endswith(".webp")) == sorted(
-        [page.name, "site.css", "viewer.css", "viewer.js", "0.js"]
+        [page.name, "site.css", "look.css", "look.js", "viewer.css", "viewer.js", "0.js"]
     )
     assert sum(name.endswith(".webp") for name in names) == 1
     assert all(tint(pixels(seen, plane)) > 200 for plane in PLANES)

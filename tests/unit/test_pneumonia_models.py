@@ -142,7 +142,7 @@ def test_a_larger_side_is_kept_and_a_smaller_one_is_refused() -> None:
     """model.side decides where it is given; below what the network needs it is one sentence."""
     assert SmallModel(side=96).prepare(torch.zeros(1, 1, 64, 64)).shape[-1] == 96
     assert SmallModel().prepare(torch.zeros(1, 1, 80, 80)).shape[-1] == 80
-    with pytest.raises(UserError, match=r"64 pixels or more, but got model.side=28"):
+    with pytest.raises(UserError, match=r"32 pixels or more, but got model.side=28"):
         SmallModel(side=28)
     with pytest.raises(UserError, match=r"75 pixels or more, but got model.side=64"):
         entry("inception", side=64)
