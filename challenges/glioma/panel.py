@@ -55,7 +55,10 @@ def panel(truth: Arrays, view: View) -> dict[str, Any]:
     if found["auc"]["x"]:
         series = [{"name": "AUC", **found["auc"]}]
         shown["auc"] = _lines("AUC for death until a time", "Years", "AUC", series)
-    shown["subgroups"] = table("C by subgroup, with 95 % intervals", found["subgroups"])
+    shown["subgroups"] = {
+        **table("C by subgroup, with 95 % intervals", found["subgroups"]),
+        "forest": {"value": "C", "low": "low", "high": "high", "reference": 0.5},
+    }
     if found["notes"]:
         shown["notes"] = note("To know", found["notes"])
     return shown
