@@ -146,7 +146,7 @@ def _tertile_row(view: View, name: str, rows: NDArray[np.bool_]) -> dict[str, An
         "group": name,
         "n": len(own),
         "deaths": int(own.event.sum()),
-        "median_in_days": known(estimate.median),
+        "median_in_days": None if math.isnan(estimate.median) else round(estimate.median),
         **{
             f"at_risk_after_{day / YEAR:.0f}_y": int(n)
             for day, n in zip(marks, at_risk(own, marks), strict=True)

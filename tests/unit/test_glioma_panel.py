@@ -100,6 +100,8 @@ def test_curves_by_tertile_are_scikit_survivals(shown: tuple[Arrays, Arrays, dic
             assert series[share][2::2] == series[share][3::2]
         row = found["at_risk"][k]
         assert row["n"] == own.sum()
+        reached = times[values <= 0.5]
+        assert row["median_in_days"] == (reached[0] if len(reached) else None)
         assert row["deaths"] == truth["event"][own].sum()
         assert row["at_risk_after_2_y"] == (truth["time"][own] >= 730).sum()
 
