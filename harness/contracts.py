@@ -140,7 +140,8 @@ class ScorerUnit(Protocol):
 
         Beside the truth, `truth` holds the cases' ids as `id`.
 
-        name -> {"kind": "table", "title", "columns": [..], "rows": [[..]]},
+        name -> {"kind": "table", "title", "columns": [..], "rows": [[..]]}, which may draw its intervals:
+        "forest": {"value": column, "low": column, "high": column, "reference": number},
         {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
         "series": [{"name", "x": [..], "y": [..], "n": [..] or absent}]}, a series may have "low" and "high",
         its intervals, and the curve "y_from_0_to_1": True,

@@ -9,7 +9,19 @@ from typing import Any
 
 from leaderboard.text import clean, number
 
-__all__ = ["Axis", "Chart", "Series", "Strip", "Whisker", "axis_for", "chart", "strip", "whisker"]
+__all__ = [
+    "Axis",
+    "Chart",
+    "Forest",
+    "Series",
+    "Strip",
+    "Whisker",
+    "axis_for",
+    "chart",
+    "forest",
+    "strip",
+    "whisker",
+]
 
 WHISKER_WIDTH, STRIP_WIDTH = 180.0, 120.0
 INSET = 6.0
@@ -45,6 +57,18 @@ class Whisker:
     dot: float
     line: str
     """SVG path; empty without an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """The values of a table's rows with their intervals, drawn on one axis."""
+
+    whiskers: tuple[Whisker | None, ...]
+    """One a row; None where the value is undefined."""
+    reference: float
+    """Coordinate of the value that knows nothing."""
+    ends: str
+    """The axis in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +143,24 @@ def whisker(value: float, low: float | None, high: float | None, axis: Axis) -> 
     if low is not None and high is not None:
         line = f"M{axis.at(low, start, end):g} 9H{axis.at(high, start, end):g}"
     return Whisker(axis.at(value, start, end), line)
+
+
+def forest(panel: Mapping[str, Any]) -> Forest:
+    """Place the rows of a table whose `forest` names the columns "value", "low" and "high", and "reference".
+
+    Raises:
+        KeyError, TypeError, ValueError: if a name is no column, or a value no number.
+    """
+    given, columns = panel["forest"], list(panel["columns"])
+    places = [columns.index(given[part]) for part in ("value", "low", "high")]
+    rows = [[None if row[k] is None else float(row[k]) for k in places] for row in panel["rows"]]
+    reference = float(given["reference"])
+    known = [number for row in rows for number in row if number is not None]
+    axis = axis_for([*known, reference], -math.inf, math.inf)
+    drawn = tuple(None if value is None else whisker(value, low, high, axis) for value, low, high in rows)
+    middle = axis.at(reference, INSET, WHISKER_WIDTH - INSET)
+    ends = (number(end, axis.decimals) for end in (axis.low, axis.high))
+    return Forest(drawn, middle, " – ".join(ends))
 
 
 def strip(values: Iterable[float | None], mean: float, decimals: int) -> Strip | None:

@@ -1,6 +1,7 @@
 """A scorer's panel to tables, curves and notes, by the kind that each part names.
 
-{"kind": "table", "title", "columns": [...], "rows": [[...], ...]}
+{"kind": "table", "title", "columns": [...], "rows": [[...], ...],
+"forest": {"value": column, "low": column, "high": column, "reference": number}?}
 {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
 "y_from_0_to_1": bool?,
 "series": [{"name", "x": [...], "y": [...], "n": [...]?, "low": [...]?, "high": [...]?}]}
@@ -12,11 +13,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from harness.records import Half, plain
-from leaderboard.figures import Chart, chart
+from leaderboard.figures import Chart, Forest, chart, forest
 from leaderboard.text import clean, clean_block, number
 from leaderboard.wording import Text, say
 
@@ -46,12 +47,14 @@ class PanelView:
     """Whether a column holds numbers only."""
     rows: tuple[tuple[Cell, ...], ...] = ()
     chart: Chart | None = None
+    forest: Forest | None = None
+    """The intervals in a table's rows, drawn."""
     text: str = ""
 
     @property
     def broad(self) -> bool:
         """Whether it takes the whole width, because in one half of it it would be cut."""
-        return len(self.columns) > HALF_WIDTH
+        return len(self.columns) > HALF_WIDTH or self.forest is not None
 
 
 def panel_views(half: Half | None) -> tuple[PanelView, ...]:
@@ -127,7 +130,8 @@ def _known(name: str, panel: Any) -> PanelView | None:  # noqa: ANN401  a panel 
         return _shaped(name, panel)
     kind = panel.get("kind") if isinstance(panel, Mapping) else None
     if kind == "table":
-        return _table(_title(panel.get("title") or name), panel["columns"], panel["rows"])
+        table = _table(_title(panel.get("title") or name), panel["columns"], panel["rows"])
+        return replace(table, forest=forest(panel)) if panel.get("forest") else table
     if kind == "curve":
         return PanelView("curve", _title(panel.get("title") or name), chart=chart(panel))
     if kind == "note":

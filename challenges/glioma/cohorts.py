@@ -17,7 +17,7 @@ from challenges.glioma.columns import COVARIATES, DEVELOPMENT
 from challenges.glioma.table import Row, doubled, number, read_rows
 from harness.errors import refuse
 
-__all__ = ["SOURCES", "Cohort", "Patient", "Source", "read_cohort"]
+__all__ = ["SOURCES", "Cohort", "Patient", "Source", "left_out", "read_cohort"]
 
 NAN = math.nan
 MONTH = 365.25 / 12
@@ -235,7 +235,7 @@ def _read(path: Path, name: str, outcome: bool, _stamp: int) -> Cohort:
     refuse(f"{path} contradicts itself", [*_contradictions(source, groups, outcome)])
     patients = [_patient(source, case, rows, outcome) for case, rows in groups.items()]
     unknown = [patient.id for patient in patients if outcome and math.isnan(patient.time)]
-    said += _left_out(unknown, "survival") + _unclear(source, groups)
+    said += left_out(unknown, "survival") + _unclear(source, groups)
     known = [p for p in patients if not (outcome and math.isnan(p.time))]
     ids = frozenset(row.cells[source.id] for row in table.rows)
     return Cohort(tuple(known), ids, tuple(f"{name}: {line}" for line in said))
@@ -251,7 +251,8 @@ def _without(source: Source, rows: Sequence[Row]) -> tuple[list[Row], list[str]]
     return kept, said
 
 
-def _left_out(ids: Sequence[str], what: str) -> list[str]:
+def left_out(ids: Sequence[str], what: str) -> list[str]:
+    """Return a sentence that counts patients without something, or none."""
     if not ids:
         return []
     shown = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from challenges.glioma.cohorts import SOURCES, Cohort, Patient, read_cohort
+from challenges.glioma.cohorts import SOURCES, Cohort, Patient, left_out, read_cohort
 from challenges.glioma.columns import COVARIATES, DEVELOPMENT, RADIOMICS, SHARED, UNKNOWN
 from challenges.glioma.table import doubled, number, read_rows
 from challenges.glioma.truth import outcome_of, read_truth
@@ -101,13 +101,14 @@ def _chosen(
     name: str, cohort: Cohort, which: str, volumes: Mapping[str, tuple[Path, ...]] | None
 ) -> list[Patient]:
     """Return the patients that are cases, in an order that tells nothing; say who is left out."""
-    for line in cohort.said:
+    without = [] if volumes is None else [p.id for p in cohort.patients if p.id not in volumes]
+    strange = sorted(set(volumes or {}) - cohort.ids)
+    own = [f"{name}: {line}" for line in left_out(without, "volumes")]
+    for line in (*cohort.said, *own):
         say(line)
+    if strange:
+        say(f"{name}: folders of volumes without a row in the table: {len(strange)}, such as {strange[0]}.")
     kept = [p for p in cohort.patients if volumes is None or p.id in volumes]
-    if len(kept) < len(cohort.patients):
-        say(f"{name}: {len(cohort.patients) - len(kept)} patients without volumes are left out.")
-    if strange := sorted(set(volumes or {}) - cohort.ids):
-        say(f"{name}: {len(strange)} folders of volumes are no patient's of the table, such as {strange[0]}.")
     kept = [patient for patient in kept if which == "all" or patient.gbm]
     if not kept:
         raise UserError(f"{name} has no patient for cohort={which}. Choose another external= or cohort=.")

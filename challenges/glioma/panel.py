@@ -55,7 +55,10 @@ def panel(truth: Arrays, view: View) -> dict[str, Any]:
     if found["auc"]["x"]:
         series = [{"name": "AUC", **found["auc"]}]
         shown["auc"] = _lines("AUC for death until a time", "Years", "AUC", series)
-    shown["subgroups"] = table("C by subgroup, with 95 % intervals", found["subgroups"])
+    shown["subgroups"] = {
+        **table("C by subgroup, with 95 % intervals", found["subgroups"]),
+        "forest": {"value": "C", "low": "low", "high": "high", "reference": 0.5},
+    }
     if found["notes"]:
         shown["notes"] = note("To know", found["notes"])
     return shown
@@ -143,7 +146,7 @@ def _tertile_row(view: View, name: str, rows: NDArray[np.bool_]) -> dict[str, An
         "group": name,
         "n": len(own),
         "deaths": int(own.event.sum()),
-        "median_in_days": known(estimate.median),
+        "median_in_days": None if math.isnan(estimate.median) else round(estimate.median),
         **{
             f"at_risk_after_{day / YEAR:.0f}_y": int(n)
             for day, n in zip(marks, at_risk(own, marks), strict=True)

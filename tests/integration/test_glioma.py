@@ -30,6 +30,7 @@ def test_a_clinical_model_is_trained_scored_and_shown(workplace: Workplace) -> N
     page = next((workplace.root / "site").rglob("*glioma_clinical*.html")).read_text()
     assert 'class="band"' in page
     assert "Kaplan-Meier by tertile of risk" in page
+    assert '<td class="plot"><svg' in page
     workplace.harness(*RUN, "external=none", "endpoint=1yr")
     other = newest(workplace, "glioma_clinical")
     assert other["data"]["options"] == {"endpoint": "1yr", "cohort": "all", "external": "none"}

@@ -18,7 +18,7 @@ from challenges.glioma.views import View
 from harness import catalog
 from harness.records import Half
 from harness.survival.followup import FollowUp, choose_tau
-from leaderboard.figures import chart
+from leaderboard.figures import chart, forest
 from leaderboard.panels import panel_views
 from tests.survival_fakes import surv
 
@@ -100,6 +100,8 @@ def test_curves_by_tertile_are_scikit_survivals(shown: tuple[Arrays, Arrays, dic
             assert series[share][2::2] == series[share][3::2]
         row = found["at_risk"][k]
         assert row["n"] == own.sum()
+        reached = times[values <= 0.5]
+        assert row["median_in_days"] == (reached[0] if len(reached) else None)
         assert row["deaths"] == truth["event"][own].sum()
         assert row["at_risk_after_2_y"] == (truth["time"][own] >= 730).sum()
 
@@ -178,6 +180,27 @@ def test_bands_and_the_whole_axis_are_drawn(shown: tuple[Arrays, Arrays, dict[st
         assert series.band.count("L") == 2 * len(given["x"]) - 1
     plain = {**panel["kaplan_meier"], "series": [{"name": "a", "x": [0, 2], "y": [1, 0.5]}]}
     assert chart(plain).series[0].band == ""
+
+
+def test_c_by_subgroup_is_drawn_as_a_forest(shown: tuple[Arrays, Arrays, dict[str, Any]]) -> None:
+    """A dot and a line a row on one axis, .5 marked; a row without a value is empty, one without interval a dot."""
+    truth, predictions, _ = shown
+    panel = Scorer().panel(truth, predictions)["subgroups"]
+    drawn = forest(panel)
+    first = drawn.whiskers[0]
+    assert first is not None
+    assert drawn.reference < first.dot
+    assert first.line
+    assert len(drawn.whiskers) == len(panel["rows"])
+    undefined = [[*row[:3], None, None, None] for row in panel["rows"][:1]]
+    alone = [[*row[:4], None, None] for row in panel["rows"][:1]]
+    rows = forest({**panel, "rows": undefined + alone}).whiskers
+    assert rows[0] is None
+    assert rows[1] is not None
+    assert rows[1].line == ""
+    (view,) = panel_views(Half(1, 1, {}, {"subgroups": panel}))
+    assert view.forest == drawn
+    assert view.broad
 
 
 @pytest.mark.parametrize(

@@ -199,8 +199,8 @@ def test_cases_are_those_with_volumes_and_the_rest_is_said(
     (copy / "tcga" / FOLDER / "TCGA-00-0004").rename(copy / "tcga" / FOLDER / "someone")
     assert len(read(copy).test.cases) == 28
     said = capsys.readouterr().out
-    assert "tcga: 2 patients without volumes are left out." in said
-    assert "tcga: 1 folders of volumes are no patient's of the table, such as someone." in said
+    assert "tcga: 2 patients are left out, without volumes: TCGA-00-0003, TCGA-00-0004." in said
+    assert "tcga: folders of volumes without a row in the table: 1, such as someone." in said
     shutil.rmtree(copy / "tcga" / FOLDER)
     found = read(copy)
     assert len(found.test.cases) == 30
