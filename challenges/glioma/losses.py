@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SOURCE_BREAKS = -np.log(1 - np.arange(0, 1, 0.05)) * 730 / np.log(2)
-"""Days between the source's 19 intervals: of an exponential survival with a median of 730 d, 5 % die in each."""
+"""Days between the source's 19 intervals: of exponential survival with a median of 730, 5 % die in each."""
 LARGEST = 20.0
 """Beyond it sigmoid(x)^exp(x) is 1/e to seven digits."""
 
@@ -54,7 +54,7 @@ def cox_loss(risk: Tensor, time: Tensor, event: Tensor) -> Tensor:
     tied = (time == when) & died
     among = _log_sum(log_hazard, tied)
     # Of d who died on one day, the l-th is compared with the risk set less l/d of all d: l = 0 .. d - 1.
-    pairs = tied[:, died]
+    pairs = tied[:, died].to(log_hazard.dtype)
     share = pairs.tril(-1).sum(1) / pairs.sum(1)
     others = total + torch.log1p(-share * (among - total).exp())
     return (others - log_hazard[died]).mean()
