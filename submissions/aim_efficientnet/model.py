@@ -23,6 +23,8 @@ DROPOUT = {"b0": 0.2, "b1": 0.2, "b2": 0.3, "b3": 0.3, "b4": 0.4, "b5": 0.4, "b6
 class Model(Baseline):
     """22 networks in one training run; each answers one question, and none sees another's loss."""
 
+    explained_layer = "network.networks.aneurysm.conv_head"
+
     def __init__(
         self,
         *,
