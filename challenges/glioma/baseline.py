@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from timm.optim import AdamP
+from timm.optim.adamp import AdamP
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the field's name for it
 from torch.utils.data import DataLoader
@@ -143,7 +143,8 @@ class Model(pl.LightningModule):
         if self.clinical is None:
             return outputs
         known = (batch["covariates"] - self.middle) / self.spread
-        return outputs + self.clinical(known.nan_to_num(0.0))
+        added: Tensor = self.clinical(known.nan_to_num(0.0))
+        return outputs + added
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the outputs of a batch, (B, outputs)."""
@@ -248,8 +249,7 @@ class SourceModel(Model):
     again, crops of 64 voxels, noise in 30 % of them; no mirroring.
     """
 
-    SMALLEST = 32
-    """DenseNet-121 halves its input five times, the others four."""
+    SMALLEST = 16
     explained_layer = "network.layer4"
 
     def __init__(
@@ -291,7 +291,8 @@ class SourceModel(Model):
     def configure_optimizers(self) -> Any:  # noqa: ANN401  Lightning's own union of seven types
         """Return AdamP inside SAM on a cosine."""
         hparams = self.hparams
-        optimizer = AdamP(self.parameters(), lr=hparams["lr"], weight_decay=hparams["weight_decay"])
+        rate, decay = hparams["lr"], hparams["weight_decay"]
+        optimizer = AdamP(self.parameters(), lr=rate, weight_decay=decay)  # type: ignore[no-untyped-call]
         outer = SAM(optimizer, hparams["rho"]) if hparams["rho"] > 0 else optimizer
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(outer, hparams["period"], eta_min=1e-6)
         return [outer], [schedule]

@@ -30,7 +30,7 @@ class ChannelAttention(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return the features (B, C, x, y, z), weighed channel by channel."""
         space = (2, 3, 4)
-        weights = self.perceptron(features.mean(space, keepdim=True))
+        weights: Tensor = self.perceptron(features.mean(space, keepdim=True))
         weights = weights + self.perceptron(features.amax(space, keepdim=True))
         return features * weights.sigmoid()
 
@@ -56,7 +56,7 @@ class CBAM(nn.Sequential):
         super().__init__(ChannelAttention(channels), SpatialAttention())
 
 
-class CBAMBottleneck(ResNetBottleneck):  # type: ignore[misc]  monai has no types
+class CBAMBottleneck(ResNetBottleneck):  # type: ignore[misc]  # monai has no types
     """ResNet's bottleneck with attention after its last normalisation, before the sum."""
 
     def __init__(self, in_planes: int, planes: int, **options: Any) -> None:  # noqa: ANN401  monai's own

@@ -75,11 +75,11 @@ def cox_coefficients(covariates: Tensor, time: Tensor, event: Tensor, ridge: flo
     def closure() -> Tensor:
         solver.zero_grad()
         loss = cox_loss(given @ beta, time.double(), event) + ridge / 2 * beta.square().sum()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     with torch.enable_grad():
-        solver.step(closure)  # type: ignore[arg-type]  the stub wants a float
+        solver.step(closure)  # type: ignore[no-untyped-call]
     return beta.detach()
 
 

@@ -28,7 +28,7 @@ class SAM(torch.optim.Optimizer):
         self.rho = rho
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]  # noqa: ANN401
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # noqa: ANN401
         """Do one step; the closure computes the gradients anew, and is needed.
 
         Raises:

@@ -11,6 +11,7 @@ from challenges.glioma.networks import densenet
 class Model(SourceModel):
     """DenseNet-121."""
 
+    SMALLEST = 32
     explained_layer = "network.class_layers.relu"
 
     def build_network(self) -> nn.Module:

@@ -141,8 +141,8 @@ def test_the_networks_have_the_sources_size(build: Any, outputs: int, weights: i
 
 def test_attention_weighs_channels_then_voxels() -> None:
     """Each is a factor from 0 to 1, the same over the voxels, and over the channels."""
-    features = torch.rand(2, 32, 3, 4, 5) + 0.5
-    by_channel = (ChannelAttention(32)(features) / features).flatten(2)
+    features = torch.rand(2, 256, 3, 4, 5) + 0.5
+    by_channel = (ChannelAttention(256)(features) / features).flatten(2)
     by_voxel = SpatialAttention()(features) / features
     assert torch.allclose(by_channel, by_channel[..., :1].expand_as(by_channel))
     assert torch.allclose(by_voxel, by_voxel[:, :1].expand_as(by_voxel))
@@ -205,7 +205,7 @@ def test_sam_steps_with_the_gradient_of_the_worst_place_near_by() -> None:
         loss.backward()
         return loss
 
-    assert float(outer.step(closure)) == pytest.approx(17.0)
+    assert outer.step(closure).item() == pytest.approx(17.0)
     assert torch.allclose(x.detach(), wanted, atol=1e-6)
     outer.param_groups[0]["lr"] = 0.5
     assert outer.base.param_groups[0]["lr"] == 0.5
@@ -322,17 +322,23 @@ def test_a_data_set_without_images_or_covariates_is_refused() -> None:
 # ----------------------------------------------------------------------------------------- the entries
 @pytest.mark.parametrize("name", ENTRIES)
 def test_every_entry_trains_and_answers_at_the_phantoms_size(name: str) -> None:
-    """A step of SAM changes nearly every weight; the answer is in range; the named layer has a gradient."""
+    """A step changes nearly every weight; the answer is in range; the named layer has a gradient.
+
+    SAM, twice as slow, for the small one only; it trains on smaller volumes than it answers.
+    """
     pl.seed_everything(0, verbose=False)
-    cases, model = made_up(2, PHANTOM), entry(name)
+    cases, model = made_up(2, (16, 16, 16)), entry(name, **({} if name == "glioma_vit" else {"rho": 0.0}))
     before = {key: value.clone() for key, value in model.network.named_parameters()}
     trainer = fit(model, cases)
     after = dict(model.network.named_parameters())
     assert torch.isfinite(trainer.callback_metrics["loss"])
     assert all(torch.isfinite(value).all() for value in after.values())
-    assert sum(not torch.equal(before[key], after[key]) for key in before) > 0.9 * len(before)
-    assert is_an_answer(predict(model, cases), 2)
-    explains(model, CaseDataset(cases.inputs, cases.rows)[[0]])
+    # MONAI's blocks hold a normalisation for cross-attention, which nothing uses.
+    used = [key for key in before if "cross_attn" not in key]
+    assert sum(not torch.equal(before[key], after[key]) for key in used) > 0.9 * len(used)
+    patient = made_up(1, PHANTOM)
+    assert is_an_answer(predict(model, patient), 1)
+    explains(model, CaseDataset(patient.inputs, patient.rows)[[0]])
 
 
 def test_the_baselines_layer_explains() -> None:
