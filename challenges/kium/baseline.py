@@ -46,7 +46,7 @@ class Model(pl.LightningModule):
     """
 
     explained_layer = "network.features"
-    """The layer whose activations explain an answer (`harness explain`), view by view: (B x 8, width, s, s)."""
+    """The layer whose activations explain an answer (`harness explain`), each view apart: (8 B, width, s, s)."""
 
     def __init__(
         self,
@@ -141,7 +141,8 @@ class Model(pl.LightningModule):
 
     def explained_output(self, batch: Batch) -> Tensor:
         """Return the number that an explanation is of, (B,): the logit of the aneurysm."""
-        return self(batch["views"])["aneurysm"]
+        logit: Tensor = self(batch["views"])["aneurysm"]
+        return logit
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of one batch."""

@@ -153,8 +153,8 @@ class Model(pl.LightningModule):
 
     def explained_output(self, batch: Batch) -> Tensor:
         """Return the number that an explanation is of, (B,): the log odds of pneumonia."""
-        normal, pneumonia = self(batch["image"]).unbind(1)
-        return pneumonia - normal
+        logits: Tensor = self(batch["image"])
+        return logits[:, 1] - logits[:, 0]
 
     def train_loader(self, training: CaseDataset) -> DataLoader[Any]:
         """Return shuffled batches of varied images."""
