@@ -56,7 +56,7 @@ class CBAM(nn.Sequential):
         super().__init__(ChannelAttention(channels), SpatialAttention())
 
 
-class CBAMBottleneck(ResNetBottleneck):  # type: ignore[misc]  # monai has no types
+class CBAMBottleneck(ResNetBottleneck):
     """ResNet's bottleneck with attention after its last normalisation, before the sum."""
 
     def __init__(self, in_planes: int, planes: int, **options: Any) -> None:  # noqa: ANN401  monai's own

@@ -46,7 +46,7 @@ class Model(pl.LightningModule):
     """
 
     explained_layer = "network.features"
-    """The layer whose activations explain an answer (`harness explain`), each view apart: (8 B, width, s, s)."""
+    """The layer whose activations explain an answer (`harness explain`), by view: (8 B, width, s, s)."""
 
     def __init__(
         self,

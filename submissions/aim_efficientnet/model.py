@@ -74,6 +74,11 @@ class Model(Baseline):
             return images
         return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
 
+    def explained_output(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return the logit of the aneurysm network, (B,); the others are not asked."""
+        logits: Tensor = self._networks["aneurysm"](self.prepare(batch["views"]))
+        return logits[:, 0]
+
     def train_loader(self, training: CaseDataset) -> DataLoader[Any]:
         """Keep the last rows aside, unshuffled, as Keras' validation_split does."""
         learned = max(1, int(len(training) * (1 - self.hparams["last_rows"])))
