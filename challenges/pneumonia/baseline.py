@@ -53,6 +53,8 @@ class Model(pl.LightningModule):
     """Side that the network needs: DenseNet-121 divides it by 32."""
     ENLARGED = 64
     """Smaller images are enlarged to this side, unless the entry names another."""
+    explained_layer = "network.features"
+    """The layer whose activations explain an answer (`harness explain`); another network has another."""
 
     def __init__(
         self,
@@ -150,6 +152,11 @@ class Model(pl.LightningModule):
         """Return the logits of uint8 images, (B, 2)."""
         logits: Tensor = self.network(self.prepare(images))
         return logits
+
+    def explained_output(self, batch: Batch) -> Tensor:
+        """Return the number that an explanation is of, (B,): the log odds of pneumonia."""
+        logits: Tensor = self(batch["image"])
+        return logits[:, 1] - logits[:, 0]
 
     def train_loader(self, training: CaseDataset) -> DataLoader[Any]:
         """Return shuffled batches of varied images."""
@@ -271,6 +278,8 @@ class SourceModel(Model):
 
 class SourceResNet(SourceModel):
     """The source's ResNet, whose depth its grid varies."""
+
+    explained_layer = "network.layer4"
 
     def __init__(
         self,

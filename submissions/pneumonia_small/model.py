@@ -11,6 +11,7 @@ class Model(Baseline):
     """Four convolutions in the place of DenseNet-121."""
 
     SMALLEST = ENLARGED = 28
+    explained_layer = "network.5"  # the last convolution's
 
     def __init__(
         self,
