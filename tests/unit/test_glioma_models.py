@@ -229,10 +229,11 @@ def test_a_fit_learns_what_drives_the_hazard(loss: str) -> None:
     for covariates in (False, True):
         pl.seed_everything(0, verbose=False)
         model = Baseline(loss=loss, covariates=covariates, batch=20, lr=0.02)
-        fit(model, made_up(60), max_epochs=8)
+        fit(model, made_up(60), max_epochs=12)
         found[covariates] = concordance(model, others)
         assert is_an_answer(predict(model, others), 120)
-    assert found[True] > found[False] + 0.03 > 0.65
+    assert found[False] > 0.65
+    assert found[True] > found[False] + 0.02
 
 
 def test_the_same_seed_trains_the_same_model() -> None:
