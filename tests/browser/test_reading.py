@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from leaderboard.site import build
 from tests.browser.conftest import Builder, Opener, Visit
 from tests.leaderboard_fakes import HOSTILE, card, challenge_yaml, many, mixed, references, tuned
-from tests.unit.test_compare import board_of
+from tests.unit.test_compare_page import board_of
 
 KOREAN = {**challenge_yaml(), "title_ko": "혈관조영술 뇌동맥류 검출"}
 
