@@ -21,7 +21,8 @@ from leaderboard.about import (
     warnings_of,
 )
 from leaderboard.card import Card, MetricFacts
-from leaderboard.compare import SWAPS, Comparison
+from leaderboard.compare import MOST_ENTRIES
+from leaderboard.comparison import Comparison
 from leaderboard.cost import CostView, cost_view
 from leaderboard.drawings import Matrix, Stability
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
@@ -191,9 +192,11 @@ class CompareView:
     options: str
     phantom: bool
     notice: str
-    paired: int
-    """How many of the first entries are compared case by case."""
-    swaps: str
+    by_case: bool
+    paired: bool
+    """Whether any two entries have a paired interval."""
+    entries: int
+    """Among how many of the first entries it is made."""
 
 
 # --------------------------------------------------------------------------------------- boards
@@ -314,8 +317,9 @@ def compare_view(view: BoardView, found: Sequence[Comparison]) -> CompareView:
         options=view.options,
         phantom=view.phantom,
         notice=view.notice,
-        paired=len({name for item in found for name in (item.first, item.second)}),
-        swaps=count(SWAPS),
+        by_case=view.by_case,
+        paired=bool(found),
+        entries=min(MOST_ENTRIES, len(view.ranked)),
     )
 
 
@@ -329,5 +333,5 @@ def for_scripts(view: BoardView) -> dict[str, Any]:
     return {
         "places": {"resamples": view.resamples, **templates("uncertain", "alone", "tied")},
         "aside": say("board.cv_of", metric=view.metric, half=view.other_half),
-        "compare": {"metrics": metrics, "words": templates("compare", "deciding_lead")},
+        "compare": {"metrics": metrics, "words": templates("compare", "deciding_lead", "by_folds")},
     }
