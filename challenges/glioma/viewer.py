@@ -26,4 +26,5 @@ def explained_image(inputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """
     if "image" not in inputs:
         raise ValueError(f"no image among the inputs {', '.join(inputs)}")
-    return inputs["image"][SHOWN]
+    shown: NDArray[Any] = inputs["image"][SHOWN]
+    return shown
