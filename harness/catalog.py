@@ -129,7 +129,8 @@ class ViewerUnit(Protocol):
     def write(self, folder: Path, cases: CaseSet, predictions: Arrays, scores: Mapping[str, Array]) -> None:
         """Write pictures of a few of these cases, and viewer.json, which `leaderboard.viewer` reads.
 
-        `folder` is there and empty; `scores` are the scorer's `per_case` of these predictions.
+        `folder` is there and empty; `scores` are the scorer's `per_case` of these predictions. A unit that
+        is there for the maps of `harness explain` alone (`contracts.DataUnit`) has no such function.
         """
 
 

@@ -253,9 +253,10 @@ def _case_scores(challenge: Challenge, dataset: Dataset, predicted: Mapping[str,
 
 def _write_slices(folder: Path, challenge: Challenge, cases: CaseSet, predictions: Arrays) -> None:
     """Write pictures of a few out-of-fold cases; those of the test set would show sealed truth."""
-    if (viewer := challenge.viewer) is not None and cases.truth is not None:
+    write = getattr(challenge.viewer, "write", None)  # a viewer may be there for maps alone
+    if write is not None and cases.truth is not None:
         folder.mkdir()
-        viewer.write(folder, cases, predictions, challenge.scorer.per_case(cases.truth, predictions))
+        write(folder, cases, predictions, challenge.scorer.per_case(cases.truth, predictions))
 
 
 def write_files(

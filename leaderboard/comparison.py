@@ -17,7 +17,7 @@ from harness.ranking import first_against_all
 from harness.records import Interval, RunRecord
 from harness.resamples import Resamples
 from harness.statistics import percentile_interval
-from leaderboard.case_ranks import PERMUTATIONS, Reader
+from leaderboard.case_ranks import PERMUTATIONS, ByCase, Reader
 from leaderboard.judging import HalfName, finite, half_of, scored
 from leaderboard.resampled import ResampleReader
 from leaderboard.spread import by_fold, sizes_of
@@ -205,9 +205,18 @@ def rank_score_difference(first: Row, second: Row, standing: Standings) -> Metri
     a, b = (by_case.ranked.index(row.id) for row in (first, second))
     gaps = (by_case.sums[:, a] - by_case.sums[:, b]) / by_case.divisors
     scores = [by_case.scores[row.id].value or 0.0 for row in (first, second)]
-    p = 1.0 if a == b else float(first_against_all(by_case.cumulative[[a, b]], PERMUTATIONS)[1])
+    p = _swapped(by_case, a, b)
     difference = Interval(scores[0] - scores[1], *percentile_interval(gaps))
     return MetricDifference(RANK_SCORE, "Rank score", False, scores[0], scores[1], difference, p)
+
+
+def _swapped(by_case: ByCase, a: int, b: int) -> float:
+    """Return the p-value of two places: the one that the board shows, if it shows it."""
+    if a == b:
+        return 1.0
+    if max(a, b) < len(by_case.pairs):
+        return float(by_case.pairs[a, b])
+    return float(first_against_all(by_case.cumulative[[a, b]], PERMUTATIONS)[1])
 
 
 def ranking_difference(

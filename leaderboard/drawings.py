@@ -200,10 +200,11 @@ def _columns(names: Sequence[str]) -> Marks:
 
 
 # ------------------------------------------------------------------------------ significance matrix
-def significance_matrix(p: ArrayLike, names: Sequence[str]) -> Matrix:
+def significance_matrix(p: ArrayLike, names: Sequence[str], ranks: Sequence[str] = ()) -> Matrix:
     """Draw the p-value of each pair, the first 40 entries, best first; NaN is a pair not compared.
 
-    `p` (entries, entries). A cell's colour says below which of 0.001, 0.01 and 0.05 it lies.
+    `p` (entries, entries); without `ranks` the entries are numbered. A cell's colour says
+    below which of 0.001, 0.01 and 0.05 it lies.
 
     Raises:
         ValueError: if it is not square with as many names, or a value lies outside 0 to 1.
@@ -214,6 +215,7 @@ def significance_matrix(p: ArrayLike, names: Sequence[str]) -> Matrix:
     if not (np.isnan(values) | ((values >= 0) & (values <= 1))).all():
         raise ValueError("a p-value lies outside 0 to 1")
     shown = [clean(name, 60) for name in names[:MOST_ENTRIES]]
+    numbers = list(ranks[:MOST_ENTRIES]) or [str(k + 1) for k in range(len(shown))]
     cells = tuple(
         Mark(
             NAMES + CELL * column + 1,
@@ -227,8 +229,8 @@ def significance_matrix(p: ArrayLike, names: Sequence[str]) -> Matrix:
         if row != column
     )
     return Matrix(
-        names=_rows([f"{k + 1}  {name}" for k, name in enumerate(shown)]),
-        columns=_columns([str(k + 1) for k in range(len(shown))]),
+        names=_rows([f"{number}  {name}" for number, name in zip(numbers, shown, strict=True)]),
+        columns=_columns(numbers),
         cells=cells,
         width=NAMES + CELL * len(shown) + 4,
         height=HEAD + CELL * len(shown) + 4,

@@ -19,6 +19,7 @@ from typing import Any
 
 from harness.records import RunRecord
 from leaderboard.text import MINUS, clean
+from leaderboard.wording import say
 
 __all__ = ["NO_MAPS", "ExplainedView", "MapCase", "MapPicture", "Maps", "maps_of"]
 
@@ -28,8 +29,6 @@ LARGEST, LONGEST_SIDE = 8 << 20, 2048
 KEY = re.compile(r"[0-9a-f]{32}")
 PICTURE = re.compile(r"\d{1,3}(-map)?\.png")
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-EXACT = "their predictions are exactly the stored out-of-fold ones"
-NOT_COMPARED = "their predictions could not be compared with the stored ones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +131,10 @@ def _agreement(differences: Sequence[float | None]) -> str:
     """Return how far retrained models agree with the stored predictions, over all maps that are shown."""
     known = [value for value in differences if value is not None]
     if len(known) < len(differences) or not known:
-        return NOT_COMPARED
+        return say("maps.not_compared")
     if max(known) == 0:
-        return EXACT
-    return f"their predictions differ from the stored ones by at most {_number(max(known))}"
+        return say("maps.exact")
+    return say("maps.differ", by=_number(max(known)))
 
 
 # ------------------------------------------------------------------------------------------ one case
@@ -169,8 +168,9 @@ def _place(position: object, n: object) -> str:
         return ""
     of = _whole(n, 10**9)
     place = _whole(position, of - 1)
-    ends = {0: f"the worst of {of} cases", of - 1: f"the best of {of} cases"}
-    return ends.get(place, f"number {place + 1} of {of} cases from the worst")
+    if place in (0, of - 1):
+        return say("maps.best" if place else "maps.worst", total=of)
+    return say("maps.place", place=place + 1, total=of)
 
 
 def _pairs(pairs: Sequence[Sequence[object]]) -> str:

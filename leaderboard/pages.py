@@ -21,11 +21,14 @@ from leaderboard.about import (
     warnings_of,
 )
 from leaderboard.card import Card, MetricFacts
-from leaderboard.compare import SWAPS, Comparison
+from leaderboard.compare import MOST_ENTRIES
+from leaderboard.comparison import Comparison
 from leaderboard.cost import CostView, cost_view
+from leaderboard.drawings import Matrix, Stability
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
 from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row
 from leaderboard.standings import Row, Standings, half_of
+from leaderboard.sureness import significance_of, stability_of
 from leaderboard.table import ROWS_A_PAGE, Column, Measure, Shape, cell_of_row, head_of
 from leaderboard.text import clean, count
 from leaderboard.values import Value
@@ -84,6 +87,10 @@ class BoardView:
     marks: tuple[tuple[float, str], ...]
     lines: tuple[Line, ...]
     head: tuple[Column, ...]
+    resamples: str
+    """In how many the entries were ranked; empty where none are stored."""
+    stability: Stability | None
+    significance: Matrix | None
     cost: CostView | None
     ranked: tuple[RowView, ...]
     unranked: tuple[RowView, ...]
@@ -185,9 +192,11 @@ class CompareView:
     options: str
     phantom: bool
     notice: str
-    paired: int
-    """How many of the first entries are compared case by case."""
-    swaps: str
+    by_case: bool
+    paired: bool
+    """Whether any two entries have a paired interval."""
+    entries: int
+    """Among how many of the first entries it is made."""
 
 
 # --------------------------------------------------------------------------------------- boards
@@ -224,6 +233,9 @@ def board_view(standing: Standings, *, paired: bool = True) -> BoardView:
         marks=columns.axis.marks(6.0, 174.0),
         lines=_lines(standing, columns),
         head=head_of(shape),
+        resamples=count(standing.uncertainty.resamples) if standing.uncertainty else "",
+        stability=stability_of(standing) if paired else None,
+        significance=significance_of(standing) if paired else None,
         cost=cost_view(standing, columns, shape.main.title) if paired else None,
         ranked=tuple(row_view(row, standing, columns) for row in standing.ranked),
         unranked=tuple(row_view(row, standing, columns) for row in standing.unranked),
@@ -305,8 +317,9 @@ def compare_view(view: BoardView, found: Sequence[Comparison]) -> CompareView:
         options=view.options,
         phantom=view.phantom,
         notice=view.notice,
-        paired=len({name for item in found for name in (item.first, item.second)}),
-        swaps=count(SWAPS),
+        by_case=view.by_case,
+        paired=bool(found),
+        entries=min(MOST_ENTRIES, len(view.ranked)),
     )
 
 
@@ -318,6 +331,7 @@ def for_scripts(view: BoardView) -> dict[str, Any]:
         if column.measure is not None
     }
     return {
+        "places": {"resamples": view.resamples, **templates("uncertain", "alone", "tied")},
         "aside": say("board.cv_of", metric=view.metric, half=view.other_half),
-        "compare": {"metrics": metrics, "words": templates("compare", "deciding_lead")},
+        "compare": {"metrics": metrics, "words": templates("compare", "deciding_lead", "by_folds")},
     }

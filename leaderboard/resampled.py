@@ -23,6 +23,7 @@ from leaderboard.card import Card, MetricFacts
 from leaderboard.case_ranks import ByCase
 from leaderboard.judging import HalfName, half_of, scored
 from leaderboard.text import clean
+from leaderboard.wording import say
 
 if TYPE_CHECKING:
     from leaderboard.standings import Row
@@ -31,7 +32,7 @@ __all__ = ["ResampleReader", "Sample", "resample_files", "sample_by_case", "samp
 
 ResampleReader = Callable[[RunRecord, HalfName], "Resamples | str"]
 """Record and half to what the run's file holds, or why there is nothing."""
-OTHER_CASES = "its resamples were drawn from other cases than those of most entries"
+OTHER_CASES = say("uncertain.other_cases")
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,15 @@ def resample_files(runs: Path) -> ResampleReader:
 
     def read(record: RunRecord, half: HalfName) -> Resamples | str:
         if not re.fullmatch(r"\w[\w.\-]*", record.run_id):
-            return f"no resamples are stored beside it ({FILE})"
+            return say("uncertain.no_file", file=FILE)
         try:
             found = from_file(runs / record.challenge.name / record.run_id / FILE, half)
         except FileNotFoundError:
             found = None
         except ValueError:
-            return f"its resamples ({FILE}) cannot be read. {_again(record)}"
+            return say("uncertain.unreadable", file=FILE, again=_again(record))
         if found is None:
-            return (
-                f"no resamples are stored beside it ({FILE}), as an older harness wrote it. {_again(record)}"
-            )
+            return say("uncertain.older", file=FILE, again=_again(record))
         return found
 
     return read
@@ -79,8 +78,8 @@ def _again(record: RunRecord) -> str:
     name = clean(record.challenge.name, 60)
     if record.entry.route == "code":
         data = "" if record.data.phantom else " data=PATH"
-        return f"Type harness score challenge={name} run={record.run_id}{data}"
-    return "Type the command that scored it again"
+        return say("uncertain.score", command=f"harness score challenge={name} run={record.run_id}{data}")
+    return say("uncertain.again")
 
 
 # --------------------------------------------------------------------------------- by first metric
@@ -94,7 +93,9 @@ def sample_of(ranked: Sequence[Row], card: Card, half: HalfName, read: ResampleR
         if isinstance(resamples, str):
             missing[row.id] = resamples
         elif absent := [key for key in keys if key not in resamples.values]:
-            missing[row.id] = f"its resamples hold no {card.metric(absent[0]).title}. {_again(row.record)}"
+            missing[row.id] = say(
+                "uncertain.no_metric", metric=card.metric(absent[0]).title, again=_again(row.record)
+            )
         else:
             found[row.id] = resamples
     agreed = _agreed([resamples.identity for resamples in found.values()])
@@ -102,7 +103,7 @@ def sample_of(ranked: Sequence[Row], card: Card, half: HalfName, read: ResampleR
         missing[name] = OTHER_CASES
         del found[name]
     for name in [name for name in found if undefined_share(found[name].values[keys[0]]) > MAX_UNDEFINED]:
-        missing[name] = f"{card.ranking.title} is undefined in too many of its resamples"
+        missing[name] = say("uncertain.undefined", metric=card.ranking.title)
         del found[name]
     rows = tuple(row for row in ranked if row.id in found)
     if not rows:

@@ -44,6 +44,8 @@ class RowView:
     rank: str
     rank_span: str
     """The rank interval, as in 1–3; "" without one."""
+    rank_group: str
+    """The places of its tie group, as in 1–3; "" without one, or alone in it."""
     rank_words: str
     """What the interval and the tie group are, in a sentence, or why there are none."""
     team: str
@@ -145,6 +147,7 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         id=row.id,
         rank="–" if row.rank is None else str(row.rank),
         rank_span=rank_span(row.place),
+        rank_group=_group(row.place),
         rank_words=rank_words(row, standing.uncertainty),
         team=clean(entry.team, SHORT),
         title=clean(entry.title, SHORT),
@@ -193,11 +196,16 @@ def rank_words(row: Row, uncertainty: Uncertainty | None) -> str:
     if uncertainty is None or row.rank is None:
         return ""
     if row.place is None:
-        return f"No rank interval: {uncertainty.missing.get(row.id, 'no resamples are stored beside it')}."
-    place = row.place
-    within = f"rank {place.low}" if place.low == place.high else f"rank {place.low} to {place.high}"
-    group = f"tie group of places {place.first} to {place.last}" if place.tied else "a tie group of its own"
-    return f"{within} in 95 % of {count(uncertainty.resamples)} resamples of the patients; {group}"
+        why = uncertainty.missing.get(row.id) or say("uncertain.not_stored")
+        return say("uncertain.missing", why=why)
+    span, group, resamples = rank_span(row.place), _group(row.place), count(uncertainty.resamples)
+    if not group:
+        return say("uncertain.alone", span=span, resamples=resamples)
+    return say("uncertain.tied", span=span, group=group, resamples=resamples)
+
+
+def _group(place: Place | None) -> str:
+    return f"{place.first}–{place.last}" if place is not None and place.tied else ""
 
 
 def _plot(score: Interval | None, axis: Axis) -> Whisker | None:

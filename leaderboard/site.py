@@ -167,9 +167,9 @@ def _board_files(
     if view.entries:
         yield f"{folder}/data.js", as_script(view.head, view.ranked, view.unranked, for_scripts(view))
     if len(view.ranked) > 1:
-        found = compare.comparisons(standing, runs)
+        found = compare.comparisons(standing, resample_files(runs), case_files(runs))
         if found:
-            yield f"{folder}/pairs.js", compare.as_script(found)
+            yield f"{folder}/pairs.js", compare.as_script(found, standing.card.ranking.key)
         yield f"{folder}/compare.html", _render("compare.html", compare_view(view, found), "../../")
     yield f"{folder}/index.html", _render("board.html", view, "../../")
 

@@ -244,6 +244,8 @@ def _row(row: RowView, head: Sequence[Column]) -> dict[str, Any]:
         "id": row.id,
         "rank": row.rank,
         "span": row.rank_span,
+        "group": row.rank_group,
+        "unsure": "" if row.rank_span else row.rank_words,
         "team": row.team,
         "title": row.title,
         "tuned": row.tuned.mark if row.tuned else "",

@@ -3,7 +3,7 @@
 // difference with its interval and p, and the cases that decide it, from pairs.js. All words become text.
 (() => {
   const { columns, ranked, compare } = window.BOARD;
-  const { pairs = {} } = window.PAIRS || {};
+  const { pairs = {}, metric: ranking } = window.PAIRS || {};
   const SVG = "http://www.w3.org/2000/svg";
   const form = document.querySelector("form.compare");
   const [found, deciding, same] = [".found", ".deciding", ".same"].map((name) => document.querySelector(name));
@@ -29,6 +29,8 @@
     return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "\u2212");
   }
 
+  const shownP = (p) => (p !== null && p < 0.001 ? "< 0.001" : shown(p, 3));
+
   const signed = (value, digits) => (value > 0 && Number(value.toFixed(digits)) > 0 ? "+" : "") + shown(value, digits);
 
   function drawn(name, attributes) {
@@ -51,9 +53,9 @@
   function pairOf(a, b) {
     const [there, back] = [pairs[`${a} ${b}`], pairs[`${b} ${a}`]];
     if (there || !back) return there;
-    const turned = ([value, low, high, p]) => [-value, high === null ? null : -high, low === null ? null : -low, p];
+    const turned = ([value, low, high, ...rest]) => [-value, high === null ? null : -high, low === null ? null : -low, ...rest];
     return {
-      metric: back.metric,
+      folds: back.folds && turned(back.folds),
       differences: Object.fromEntries(Object.entries(back.differences).map(([key, found]) => [key, turned(found)])),
       cases: back.cases.map(([name, x, y]) => [name, y, x]),
     };
@@ -74,13 +76,14 @@
       side(left, higher ? gap > 0 : gap < 0), side(right, higher ? gap < 0 : gap > 0),
       cell("num", signed(paired?.[0] ?? gap, digits)),
       cell("plot", ...(whole ? [whisker(paired), made("small", "", `${signed(paired[1], digits)} – ${signed(paired[2], digits)}`)] : ["–"])),
-      cell("num", paired ? (paired[3] < 0.001 ? "< 0.001" : shown(paired[3], 3)) : "–"));
+      cell("num", shownP(paired?.[3] ?? null)));
   }
 
-  function caseLine([name, x, y], higher, a, b) {
+  // What a case adds to the metric is the better the higher, whatever the metric's own direction.
+  function caseLine([name, x, y], a, b) {
     const header = made("th", "", own(name));
     header.scope = "row";
-    const better = (higher ? x > y : x < y) ? a : b;
+    const better = x > y ? a : b;
     return made("tr", "", header, cell("num", shown(x, 3)), cell("num", shown(y, 3)), cell("num", signed(x - y, 3)), cell("", own(better.team)));
   }
 
@@ -103,15 +106,27 @@
     found.querySelector("tbody").replaceChildren(...measured.map((column) => line(column, a, b, pair)));
     found.querySelector(".paired").hidden = !pair;
     found.querySelector(".unpaired").hidden = Boolean(pair);
+    showFolds(pair?.folds);
     if (pair?.cases.length) showCases(pair, a, b);
     MEDAL.keepInLinks();
   }
 
+  // The mean difference over the folds that both were trained on.
+  function showFolds(folds) {
+    const place = found.querySelector(".by-folds");
+    place.hidden = !folds;
+    if (!folds) return;
+    const { digits } = measured.find(({ metric }) => metric === ranking);
+    const [mean, low, high] = folds.slice(0, 3).map((value) => signed(value, digits));
+    const values = { metric: compare.metrics[ranking].title, mean, low, high, p: shownP(folds[3]), n: folds[4] };
+    place.replaceChildren(...MEDAL.spans(compare.words.by_folds, values));
+  }
+
   function showCases(pair, a, b) {
-    const { title: metric, higher } = compare.metrics[pair.metric];
+    const metric = compare.metrics[ranking].title;
     head(deciding, a, b);
     deciding.querySelector("p").replaceChildren(...MEDAL.spans(compare.words.deciding_lead, { metric }));
-    deciding.querySelector("tbody").replaceChildren(...pair.cases.map((item) => caseLine(item, higher, a, b)));
+    deciding.querySelector("tbody").replaceChildren(...pair.cases.map((item) => caseLine(item, a, b)));
     deciding.hidden = false;
   }
 

@@ -2,7 +2,7 @@
 // A row of the ranking as elements, the same as those that the page brings for its first rows.
 // Every word from data.js becomes text or an attribute's value, never markup.
 window.rowOf = (() => {
-  const { columns, words, states, routes } = window.BOARD;
+  const { columns, words, states, routes, places: sure } = window.BOARD;
   const SVG = "http://www.w3.org/2000/svg";
   const places = new Map(columns.filter(({ kind }) => kind === "value" || kind === "scored").map(({ key }, k) => [key, k]));
 
@@ -68,8 +68,16 @@ window.rowOf = (() => {
     return cell;
   }
 
+  // What the rank interval and the tie group are, or why there is none, in both languages.
+  function placeOf({ span, group, unsure = "" }) {
+    if (!span) return unsure;
+    const [english, korean] = group ? sure.tied : sure.alone;
+    const filled = (text) => text.replace(/\{(\w+)\}/g, (_, name) => ({ span, group, resamples: sure.resamples })[name]);
+    return [filled(english), filled(korean)];
+  }
+
   function cellOf(row, { key, kind, style }) {
-    if (kind === "rank") return number([row.rank, row.span], "rank");
+    if (kind === "rank") return number([row.rank, row.span, placeOf(row)], "rank");
     if (kind === "entry") return entry(row);
     if (kind === "plot") return made("td", { className: "plot" }, ...(row.plot ? [plot(row.plot)] : []));
     if (kind === "route") return route(row);

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from leaderboard.site import build
 from tests.browser.conftest import Builder, Opener, Visit
 from tests.leaderboard_fakes import HOSTILE, card, challenge_yaml, many, mixed, references, tuned
-from tests.unit.test_compare import board_of
+from tests.unit.test_compare_page import board_of
 
 KOREAN = {**challenge_yaml(), "title_ko": "혈관조영술 뇌동맥류 검출"}
 
@@ -36,7 +36,7 @@ def paired_board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the board's folder of entries with hostile names and scores by case."""
     folder = tmp_path_factory.mktemp("paired")
     names = {"a": "Alpha", "b": "Beta", **{f"e{k}": text for k, text in enumerate(HOSTILE[:6])}}
-    board_of(folder / "runs", names, shift=0.04)
+    board_of(folder / "runs", names)
     build(folder / "runs", folder / "site", {"kium": card(content=KOREAN)})
     (page,) = (folder / "site" / "kium").glob("data-*/index.html")
     return page.parent
@@ -210,18 +210,17 @@ def test_two_entries_are_compared_and_exchanged(paired_board: Path, visit: Opene
     """Difference, interval and p of the paired metric; turned round, the signs change and p stays."""
     seen = visit(paired_board / "index.html")
     seen.page.get_by_role("link", name="Compare two entries").click()
-    row = seen.page.locator(".versus tbody tr", has_text="Location accuracy").first
+    row = seen.page.locator(".versus tbody tr", has_text="AUROC").first
     expect(row.locator("svg circle")).to_have_count(1)
     before = row.locator("td.num").all_inner_texts()
     cases = seen.page.locator(".deciding tbody tr")
     assert 1 <= cases.count() <= 10
-    expect(cases.first).to_contain_text("cv_")
+    expect(cases.first).to_contain_text("cv0")
     seen.page.get_by_role("button", name="Exchange").click()
     after = row.locator("td.num").all_inner_texts()
     assert (after[0], after[1], after[3]) == (before[1], before[0], before[3])
     assert after[2] == before[2].translate(str.maketrans("+−", "−+"))
-    auroc = seen.page.locator(".versus tbody tr", has_text="AUROC").first
-    expect(auroc.locator("td").last).to_have_text("–")
+    expect(seen.page.locator(".by-folds")).to_contain_text("Over the same 10 folds")
     seen.page.get_by_label("Second entry").select_option(
         label=seen.page.get_by_label("First entry").locator("option:checked").inner_text()
     )

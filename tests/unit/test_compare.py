@@ -192,7 +192,7 @@ def test_a_rank_is_explained_with_its_neighbours(tmp_path: Path) -> None:
     names = [row.record.entry.name for row in found.ranked]
     text = told(tmp_path, found, names[1])
     assert "Rank 2 of 4 ranked entries" in text
-    assert "Rank 2 to 3 in 95 % of 400 resamples of the patients" in text
+    assert "Rank 2–3 in 95 % of 400 resamples of the patients" in text
     assert "with Holm's correction" in text
     assert "Rank by scheme: metric-then-rank 2, rank-then-aggregate" in text
     assert "Kendall's tau" in text

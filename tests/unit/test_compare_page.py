@@ -1,157 +1,128 @@
-"""Two entries compared case by case."""
+"""The page that compares two entries: the numbers of the terminal, in a file that holds no markup."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
 
-from leaderboard.compare import Comparison, Scores, as_script, comparisons, paired_difference
+from leaderboard.case_ranks import Found, case_files
+from leaderboard.compare import MOST_ENTRIES, as_script, comparisons
+from leaderboard.comparison import Comparison, compare
+from leaderboard.resampled import resample_files
 from leaderboard.site import build
-from leaderboard.standings import standings
-from tests.leaderboard_fakes import HOSTILE, card, record, write
+from leaderboard.standings import Standings, standings
+from tests.case_rank_fakes import by_case_card
+from tests.case_rank_fakes import entries as by_case_entries
+from tests.leaderboard_fakes import HOSTILE, card
+from tests.resample_fakes import SIZES, drawn, entries, entry, small_card
 
-CASES = 40
-
-
-def scores(values: np.ndarray, patients: list[str] | None = None, *, higher: bool = True) -> Scores:
-    """Return the scores of some entries."""
-    names = tuple(f"c{k:02d}" for k in range(values.shape[1]))
-    return Scores("m", "cv", higher, names, tuple(patients or names), values)
+KEY = "auroc_aneurysm"
 
 
-def board_of(runs: Path, names: dict[str, str], *, shift: float = 0.1) -> None:
-    """Write runs whose accuracy on both halves is the mean of a column of their cases.parquet."""
+def board_of(runs: Path, names: dict[str, str]) -> None:
+    """Write runs of these names and teams with their resamples and scores by case."""
     for place, (name, team) in enumerate(names.items()):
-        run = record(name, 0.7 - place / 50, 0.7, team=team, title=team, run_id=f"run-{name}")
-        draw = np.random.default_rng(place)
-        right = draw.random((2, CASES)) < 0.9 - shift * place
-        table = pd.DataFrame({
-            "case": [f"{half}_{k}" for half in ("cv", "test") for k in range(CASES)],
-            "patient": [f"p{k // 2}" for _ in range(2) for k in range(CASES)],
-            "half": ["cv"] * CASES + ["test"] * CASES,
-            "right": right.ravel(),
-            "noise": draw.random(2 * CASES),
-        })  # fmt: skip
-        for half, values in (("cv", right[0]), ("test", right[1])):
-            metrics = {**getattr(run, half).metrics}
-            metrics["location_accuracy"] = type(metrics["location_accuracy"])(
-                float(values.mean()), None, None
-            )
-            run = _with(run, half, metrics)
-        write(runs, [run])
-        folder = runs / "kium" / "run00000"
-        folder.rename(runs / "kium" / run.run_id)
-        table.to_parquet(runs / "kium" / run.run_id / "cases.parquet")
+        predicted = {half: drawn(2.0 - 0.2 * place, place, half) for half in SIZES}
+        entry(runs, name, predicted, team=team, title=team)
 
 
-def _with(run, half, metrics):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    from dataclasses import replace
+def standing_of(runs: Path) -> Standings:
+    """Return the standings of the runs in a folder."""
+    from harness.records import load_all
 
-    return replace(run, **{half: replace(getattr(run, half), metrics=metrics)})
+    return standings(load_all(runs, "kium"), small_card(), case_files(runs), resample_files(runs))
 
 
 def found_of(runs: Path) -> tuple[Comparison, ...]:
     """Return the comparisons of the runs in a folder."""
-    from harness.records import load_all
-
-    return comparisons(standings(load_all(runs, "kium"), card()), runs)
+    return comparisons(standing_of(runs), resample_files(runs), case_files(runs))
 
 
-def test_interval_and_p_agree_with_scipy() -> None:
-    """On 200 cases with a shift: within Monte-Carlo error of scipy's paired bootstrap and permutation test."""
-    draw = np.random.default_rng(3)
-    values = draw.random((2, 200)) + np.array([[0.06], [0.0]])
-    (found,) = paired_difference(scores(values), [(0, 1)])
-    gap = values[0] - values[1]
-    boot = stats.bootstrap(
-        (gap,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
-    )
-    p = stats.permutation_test((values[0], values[1]), lambda x, y, axis: np.mean(x - y, axis=axis),
-                               permutation_type="samples", vectorized=True, n_resamples=4000,
-                               rng=np.random.default_rng(1)).pvalue  # fmt: skip
-    assert found.value == pytest.approx(gap.mean())
-    wide = boot.confidence_interval.high - boot.confidence_interval.low
-    assert found.low == pytest.approx(boot.confidence_interval.low, abs=0.07 * wide)
-    assert found.high == pytest.approx(boot.confidence_interval.high, abs=0.07 * wide)
-    assert found.p == pytest.approx(p, abs=4 * (p * (1 - p) / 2000) ** 0.5 + 1e-3)
+def content_of(script: bytes) -> dict[str, Any]:
+    """Return what the page reads."""
+    return json.loads(script.decode().removeprefix("window.PAIRS = ").removesuffix(";\n"))  # type: ignore[no-any-return]
 
 
-def test_equal_entries_differ_by_nothing_and_opposite_pairs_mirror() -> None:
-    """The same scores: 0, an interval of 0, p = 1; a pair turned round changes its sign alone."""
-    values = np.random.default_rng(0).random((3, 30))
-    values[1] = values[0]
-    same, there, back = paired_difference(scores(values), [(0, 1), (0, 2), (2, 0)])
-    assert (same.value, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
-    assert (there.value, there.low, there.high) == pytest.approx((-back.value, -back.high, -back.low))
-    assert there.p == back.p
+def test_the_page_has_the_numbers_of_the_terminal_for_every_metric(tmp_path: Path) -> None:
+    """Three pairs; of each, every metric on both halves with its interval and p, the folds and the cases."""
+    entries(tmp_path, [2.0, 1.5, 1.0])
+    standing = standing_of(tmp_path)
+    content = content_of(as_script(found_of(tmp_path), KEY))
+    assert content["metric"] == KEY
+    assert len(content["pairs"]) == 3
+    for names, pair in content["pairs"].items():
+        rows = [next(row for row in standing.ranked if row.id == name) for name in names.split()]
+        told = compare(*rows, standing, resample_files(tmp_path), case_files(tmp_path))
+        assert len(pair["differences"]) == 6
+        for half in told.halves:
+            for metric in half.metrics:
+                gap = metric.difference
+                assert gap is not None
+                expected = (gap.value, gap.low, gap.high, metric.p)
+                assert pair["differences"][f"{metric.key} {half.half}"] == pytest.approx(expected, rel=1e-5)
+        assert told.folds is not None
+        assert pair["folds"][3:] == [pytest.approx(told.folds.p, rel=1e-5), told.folds.folds]
+        assert [case[0] for case in pair["cases"]] == [case.case for case in told.cases]
 
 
-def test_patients_are_resampled_whole() -> None:
-    """Ten copies of each case as one patient are as uncertain as the cases alone."""
-    values = np.random.default_rng(5).random((2, 20))
-    (alone,) = paired_difference(scores(values), [(0, 1)])
-    many = np.repeat(values, 10, axis=1)
-    (grouped,) = paired_difference(scores(many, [f"p{k // 10:02d}" for k in range(200)]), [(0, 1)])
-    assert (grouped.low, grouped.high) == pytest.approx((alone.low, alone.high), abs=0.05)
-    assert grouped.p == pytest.approx(alone.p, abs=0.05)
+def test_each_file_is_read_once_and_the_pairs_are_limited(tmp_path: Path) -> None:
+    """However many entries, the first twenty make 190 pairs from forty halves."""
+    entries(tmp_path, [2.0 - 0.05 * k for k in range(MOST_ENTRIES + 2)])
+    standing, read, tables = standing_of(tmp_path), [], []
 
+    def drawn_of(record: Any, half: Any) -> Any:
+        read.append((record.run_id, half))
+        return resample_files(tmp_path)(record, half)
 
-def test_a_case_that_one_entry_lacks_counts_for_neither() -> None:
-    """Differences are taken where both have a value."""
-    values = np.array([[0.5, np.nan, 0.9, 0.7], [0.4, 0.1, np.nan, 0.5]])
-    (found,) = paired_difference(scores(values), [(0, 1)])
-    assert found.value == pytest.approx(0.15)
+    def table_of(record: Any, columns: tuple[str, ...]) -> Found | str:
+        tables.append(record.run_id)
+        return case_files(tmp_path)(record, columns)
 
-
-def test_only_metrics_that_are_means_of_a_column_are_compared(tmp_path: Path) -> None:
-    """Accuracy is the mean of `right`; AUROC is the mean of nothing, and noise the mean of no metric."""
-    board_of(tmp_path, {"a": "A", "b": "B", "c": "C"})
-    found = found_of(tmp_path)
-    assert len(found) == 3
-    assert {(one.key, one.half) for item in found for one in item.differences} == {
-        ("location_accuracy", "cv"),
-        ("location_accuracy", "test"),
-    }
-    for item in found:
-        assert item.metric == "location_accuracy"
-        assert item.cases
-        assert all(case.case.startswith("cv_") for case in item.cases)
-        gaps = [case.first - case.second for case in item.cases]
-        assert gaps == sorted(gaps, reverse=True) or {-1.0, 1.0} >= set(gaps)
+    assert len(comparisons(standing, drawn_of, table_of)) == 190
+    assert len(read) == len(set(read)) == 2 * MOST_ENTRIES
+    assert len(tables) == len(set(tables)) <= MOST_ENTRIES
 
 
 def test_no_single_case_of_the_test_set_leaves(tmp_path: Path) -> None:
     """The file for the page names out-of-fold cases alone."""
     board_of(tmp_path, {"a": "A", "b": "B"})
-    text = as_script(found_of(tmp_path)).decode()
-    assert "cv_" in text
-    assert "test_" not in text
-    content = json.loads(text.removeprefix("window.PAIRS = ").removesuffix(";\n"))
-    assert (content["entries"], len(content["pairs"])) == (2, 1)
+    text = as_script(found_of(tmp_path), KEY).decode()
+    assert '"cv0' in text
+    assert "test0" not in text
 
 
-def test_runs_without_or_with_other_cases_are_left_out(tmp_path: Path) -> None:
-    """A missing file leaves its entry out; other cases leave no metric to compare."""
+def test_runs_without_resamples_or_with_others_are_left_out(tmp_path: Path) -> None:
+    """A missing or broken file leaves the pairs of its entry out."""
     board_of(tmp_path, {"a": "A", "b": "B", "c": "C"})
-    (tmp_path / "kium" / "run-c" / "cases.parquet").unlink()
+    path = tmp_path / "kium" / "run-c" / "resamples.npz"
+    path.unlink()
     assert len(found_of(tmp_path)) == 1
-    path = tmp_path / "kium" / "run-b" / "cases.parquet"
-    table = pd.read_parquet(path)
-    table.assign(case=table["case"] + "x").to_parquet(path)
+    (tmp_path / "kium" / "run-b" / "resamples.npz").write_bytes(b"no table")
     assert found_of(tmp_path) == ()
-    path.write_bytes(b"no table")
-    assert found_of(tmp_path) == ()
+
+
+def test_rank_scores_are_compared_on_a_board_that_ranks_by_case(tmp_path: Path) -> None:
+    """They need no resamples: their difference comes from the ranks by case."""
+    found = standings(
+        by_case_entries(tmp_path, [0.9, 0.85, 0.7]),
+        by_case_card(),
+        case_files(tmp_path),
+        resample_files(tmp_path),
+    )
+    pairs = content_of(as_script(comparisons(found, resample_files(tmp_path), case_files(tmp_path)), "dice"))
+    first = pairs["pairs"][f"{found.ranked[0].id} {found.ranked[2].id}"]["differences"]["rank_score test"]
+    assert first[0] < 0
+    assert first[1] <= first[0] <= first[2]
+    assert 0 < first[3] <= 1
 
 
 def test_the_page_and_its_files_hold_no_markup_of_names(tmp_path: Path) -> None:
     """Names of teams and cases are data in the two script files: no tag, no end of a script, no NaN."""
-    board_of(tmp_path / "runs", {f"e{k}": text for k, text in enumerate(HOSTILE)}, shift=0.02)
+    board_of(tmp_path / "runs", {f"e{k}": text for k, text in enumerate(HOSTILE)})
     site = build(tmp_path / "runs", tmp_path / "site", {"kium": card()}).parent
     (folder,) = site.glob("kium/data-*")
     for name in ("data.js", "pairs.js"):

@@ -108,8 +108,8 @@ def test_the_figures_are_svg_without_markup_of_names() -> None:
     """Whatever a team is called, the figure holds its own elements only."""
     n = len(HOSTILE)
     macros = _environment().get_template("drawings.html").module
-    html = str(macros.stability(rank_stability(np.eye(n), HOSTILE)))  # type: ignore[attr-defined]
+    html = str(macros.stability(rank_stability(np.eye(n), HOSTILE), "400", n + 1))  # type: ignore[attr-defined]
     html += str(macros.significance(significance_matrix(np.ones((n, n)), HOSTILE)))  # type: ignore[attr-defined]
     assert html.count("<circle") == n
-    assert html.count("<rect") == n * (n - 1)
+    assert html.count("<rect") == n * (n - 1) + 4  # and the legend
     assert not any(word in html for word in ("<script", "<img", "\u202e", "onmouseover='"))

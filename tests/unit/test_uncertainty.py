@@ -31,6 +31,7 @@ from leaderboard.resampled import resample_files
 from leaderboard.site import build
 from leaderboard.standings import Standings, standings
 from leaderboard.terminal import render
+from leaderboard.wording import korean, say
 from tests.case_rank_fakes import by_case_card
 from tests.case_rank_fakes import entries as by_case_entries
 from tests.leaderboard_fakes import card, record, with_test
@@ -341,12 +342,15 @@ def test_terminal_site_and_exports_show_the_interval(tmp_path: Path) -> None:
     assert "2–3" in console.export_text()
     row = board_view(found).ranked[1]
     assert row.rank_span == "2–3"
-    assert (
-        row.rank_words == "rank 2 to 3 in 95 % of 400 resamples of the patients; tie group of places 2 to 3"
-    )
+    assert row.rank_words == "rank 2–3 in 95 % of 400 resamples of the patients; tie group of places 2–3"
     page = build(runs, tmp_path / "site", {"kium": small_card()}).parent / "kium" / "data-3f9a1c07be"
     text = (page / "index.html").read_text()
-    assert f'data-v="2" title="{row.rank_words}">2<small>2–3</small>' in text
+    korean_words = "환자 재표본 400회 중 95%에서 2–3위, 2–3위가 통계적 동순위 그룹"
+    assert f'title="{row.rank_words}" data-ko-title="{korean_words}">2<small>2–3</small>' in text
+    data = (page / "data.js").read_text()
+    assert '"rank":"2","span":"2–3","group":"2–3"' in data
+    assert korean(say("uncertain.tied", span="", group="", resamples="")).split()[0] in data
+    assert text.count('class="grid-figure" width="2') == 2
     content = json.loads(as_json(found))["rows"][1]
     assert (content["rank_low"], content["rank_high"], content["tied_from"], content["tied_to"]) == (
         2,
