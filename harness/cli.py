@@ -104,6 +104,28 @@ def score(words: Words = None) -> None:
 
 
 @app.command()
+def rescore(words: Words = None) -> None:
+    """Score every stored run again from its stored predictions, after a change of metric, scorer or truth.
+
+    Words: challenge=NAME data=PATH truth=PATH phantom=small|smoke and the challenge's own words.
+    Old records stay; the board before the change stays on the site, labelled.
+    """
+    from harness.config import RescoreConfig, parse_words
+    from harness.rescore import rescore as rescore_verb
+
+    given = words or []
+    config = parse_words(RescoreConfig, given)
+    cards = _cards(config.challenge)
+    done = rescore_verb(config, given)
+    _print_boards(config, cards[config.challenge], done.fingerprint)
+    print(
+        f"Scored again: {len(done.written)}. Already scored so: {done.current}. "
+        f"Without predictions: {done.bare}. On other data: {done.elsewhere}."
+    )
+    _build(config, cards)
+
+
+@app.command()
 def leaderboard(words: Words = None) -> None:
     """Show the boards in the terminal and rebuild the site.
 

@@ -242,8 +242,9 @@ def write_files(
     fold_of: Mapping[int, int] | None = None,
     logs: Mapping[int, str] | None = None,
     figures: Mapping[str, Any] | None = None,
+    installed: str | None = None,
 ) -> None:
-    """Write a run's folder, whole or not at all."""
+    """Write a run's folder, whole or not at all; `installed` is the environment, today's by default."""
     with atomic_folder(runs / challenge.name / record.run_id) as folder:
         (folder / "predictions").mkdir()
         for half, arrays in predicted.items():
@@ -262,7 +263,8 @@ def write_files(
         (folder / "log").mkdir()
         for index, text in (logs or {}).items():
             (folder / "log" / f"fold_{index}.txt").write_text(text, encoding="utf-8")
-        installed = "".join(f"{name}=={version}\n" for name, version in environment().items())
+        if installed is None:
+            installed = "".join(f"{name}=={version}\n" for name, version in environment().items())
         (folder / "environment.txt").write_text(installed, encoding="utf-8")
         if figures is not None:
             (folder / "sweep_figures.json").write_text(dump(figures, indent=None), encoding="utf-8")

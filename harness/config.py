@@ -21,6 +21,7 @@ __all__ = [
     "LimitsConfig",
     "LoaderConfig",
     "NewConfig",
+    "RescoreConfig",
     "RunConfig",
     "ScoreConfig",
     "SweepConfig",
@@ -177,6 +178,10 @@ class ScoreConfig(Patients):
         if self.predictions is not None and self.run is not None:
             raise ValueError("the words predictions= and run= contradict each other: type one of them")
         return self
+
+
+class RescoreConfig(Patients):
+    """`harness rescore`."""
 
 
 class LeaderboardConfig(Place):

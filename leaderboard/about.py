@@ -117,7 +117,7 @@ def warnings_of(standing: Standings) -> tuple[str, ...]:
     board = standing.board
     if board is None:
         return ()
-    found = []
+    found = list(standing.notes)
     if (old := sum(row.reason == OLD_SCORER for row in standing.rows)) > 0:
         found.append(
             f"The scores on this board were made by {len(board.scorers)} versions of the scorer (challenge "

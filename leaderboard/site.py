@@ -4,6 +4,7 @@ site/index.html                                  every challenge and its boards
 site/<challenge>/index.html                      one challenge
 site/<challenge>/<board>/index.html              one board: the standings
 site/<challenge>/<board>/standings.{csv,json}    the same, at full precision
+site/<challenge>/<board>-before-<scorer>/        the board before a change of scorer or test truth
 site/<challenge>/<board>/pvalues.csv             where cases rank: the tests between all entries
 site/<challenge>/<board>/entries/<entry>.html    one entry
 site/<challenge>/<board>/entries/<entry>/        its slice viewer's label maps and downloads, if it has one
@@ -27,12 +28,13 @@ from harness.errors import UserError
 from harness.records import RunRecord, load_all
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
+from leaderboard.earlier import earlier_boards, earlier_standings, link_of
 from leaderboard.entry import EntryView, entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json, as_pairs
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.standings import Standings, boards, standings
-from leaderboard.viewer import slices_of
+from leaderboard.viewer import NO_SLICES, slices_of
 
 __all__ = ["build", "files_of"]
 
@@ -94,18 +96,23 @@ def files_of(
     `runs` holds what is too large for records: the figures of tuned runs, the slices of chosen cases.
     """
     views: dict[str, list[BoardView]] = {}
+    read = case_files(runs)
     plotly: Bundle | None = None
     for path in sorted((HERE / "static").iterdir()):
         yield f"static/{path.name}", path.read_bytes()
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
-            standing = standings(board.records, card, case_files(runs))
+            standing = standings(board.records, card, read)
             plots = _plots(runs, standing)
             if plotly is None and any(found.plots for found in plots.values()):
                 plotly = bundle()
-            views[name].append(view := board_view(standing))
+            old = [(item, earlier_standings(item, board, card, read)) for item in earlier_boards(board)]
+            links = tuple(link_of(item, found) for item, found in old)
+            views[name].append(view := board_view(standing, earlier=links))
             if name in renewed:
+                for item, found in old:
+                    yield from _board_files(f"{name}/{item.id}", found, board_view(found), {}, None)
                 yield from _board_files(f"{name}/{board.id}", standing, view, _drawable(plots, plotly), runs)
         if name in renewed:
             page = IndexView((challenge_view(card, views[name]),), single=True)
@@ -130,11 +137,12 @@ def _drawable(plots: Mapping[str, Plots], plotly: Bundle | None) -> dict[str, Pl
 
 
 def _board_files(
-    folder: str, standing: Standings, view: BoardView, plots: Mapping[str, Plots], runs: Path
+    folder: str, standing: Standings, view: BoardView, plots: Mapping[str, Plots], runs: Path | None
 ) -> Files:
+    """Yield a board's files; without `runs`, its entries' pages have no slices."""
     decimals, pictures = shared_decimals(standing), set[str]()
     for row in standing.rows:
-        slices = slices_of(runs, row.record, row.id)
+        slices = slices_of(runs, row.record, row.id) if runs is not None else NO_SLICES
         page = entry_view(row, standing, decimals, plots.get(row.id, Plots()), slices.view)
         yield f"{folder}/entries/{row.id}.html", _render("entry.html", page, "../../../")
         yield from ((f"{folder}/{name}", file) for name, file in slices.files if name not in pictures)

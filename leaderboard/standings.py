@@ -146,6 +146,8 @@ class Standings:
     literature: tuple[Published, ...]
     by_case: ByCase | None = None
     """Where the challenge ranks by case."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know first: an earlier board, sealed scores, a deadline."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
