@@ -17,10 +17,13 @@ from harness.validated import Config, Frozen, shown, validate
 
 __all__ = [
     "CheckConfig",
+    "ExportConfig",
+    "ImportConfig",
     "LeaderboardConfig",
     "LimitsConfig",
     "LoaderConfig",
     "NewConfig",
+    "ReproduceConfig",
     "RescoreConfig",
     "RunConfig",
     "ScoreConfig",
@@ -182,6 +185,35 @@ class ScoreConfig(Patients):
 
 class RescoreConfig(Patients):
     """`harness rescore`."""
+
+
+class ReproduceConfig(Patients):
+    """`harness reproduce RUN_ID`."""
+
+    run: str
+    fold: int | None = Field(default=None, ge=0)
+    """One fold; all by default."""
+    submission: str = ""
+    """Where the same files lie, if not under the entry's name."""
+    sandbox: SANDBOXES = "auto"
+    executor: str = "local"
+    jobs: int | None = Field(default=None, ge=1, le=4096)
+
+
+class ExportConfig(Place):
+    """`harness export`."""
+
+    challenge: str
+    to: Path | None = None
+    """The archive; CHALLENGE.zip by default."""
+    private: bool = False
+    """For another place of the organiser's own: the test half's scores by case go along."""
+
+
+class ImportConfig(Place):
+    """`harness import FILE.zip`."""
+
+    file: Path
 
 
 class LeaderboardConfig(Place):

@@ -284,6 +284,7 @@ def _facts(row: Row, card: Card) -> tuple[Fact, ...]:
         ("Licence", _maybe(entry.licence, 300), False),
         ("Parameters", count(entry.parameters) if entry.parameters else "", False),
         ("Folds and seed", f"{folds} folds, seed {record.seed}" if code else "", False),
+        ("Reproduced", row.reproduced, False),
         ("Time of all folds", duration(record.seconds) if code else "", False),
         ("Started", clean(record.started, 40), False),
         ("Finished", clean(record.finished, 40), False),

@@ -61,6 +61,8 @@ class RowView:
     time: Value
     folds_differ: str
     """Says so where the entry was run with another number of folds than the challenge's."""
+    reproduced: str = ""
+    """The badge of an entry that was trained again with the same predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         n=_n(main),
         time=_time(record),
         folds_differ=_folds_differ(record, columns.card),
+        reproduced=row.reproduced,
     )
 
 

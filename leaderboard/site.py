@@ -26,6 +26,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.atomic import write_atomic
 from harness.errors import UserError
 from harness.records import RunRecord, load_all
+from harness.reproductions import badges
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
 from leaderboard.earlier import earlier_boards, earlier_standings, link_of
@@ -33,7 +34,7 @@ from leaderboard.entry import EntryView, entry_view, shared_decimals
 from leaderboard.export import as_csv, as_json, as_pairs
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
-from leaderboard.standings import Standings, boards, standings
+from leaderboard.standings import Row, Standings, boards, standings
 from leaderboard.viewer import NO_SLICES, slices_of
 
 __all__ = ["build", "files_of"]
@@ -103,7 +104,7 @@ def files_of(
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
-            standing = standings(board.records, card, read)
+            standing = with_badges(standings(board.records, card, read), runs)
             plots = _plots(runs, standing)
             if plotly is None and any(found.plots for found in plots.values()):
                 plotly = bundle()
@@ -121,6 +122,19 @@ def files_of(
         yield "static/plotly.min.js", plotly.content
     everything = tuple(challenge_view(card, views[name]) for name, card in sorted(challenges.items()))
     yield "index.html", _render("index.html", IndexView(everything, single=False), "")
+
+
+def with_badges(standing: Standings, runs: Path) -> Standings:
+    """Add the badge of each row whose run was reproduced."""
+    code = [row.record.run_id for row in standing.rows if row.record.entry.route == "code"]
+    found = badges(runs, standing.card.name, code)
+    if not found:
+        return standing
+
+    def marked(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        return tuple(replace(row, reproduced=found.get(row.record.run_id, "")) for row in rows)
+
+    return replace(standing, ranked=marked(standing.ranked), unranked=marked(standing.unranked))
 
 
 def _plots(runs: Path, standing: Standings) -> dict[str, Plots]:

@@ -122,6 +122,8 @@ class Row:
     cv_rank: int | None = None
     test_rank: int | None = None
     """Both among the ranked entries that have a CV and a test value."""
+    reproduced: str = ""
+    """The badge that a comparison set; empty without one."""
 
     @property
     def shift(self) -> int | None:

@@ -25,7 +25,16 @@ HEAVY = (
     "plotly",
     "cv2",
 )
-LEADERBOARD_MAY = {"atomic", "records", "metrics", "ranking", "statistics", "errors", "contracts"}
+LEADERBOARD_MAY = {
+    "atomic",
+    "records",
+    "metrics",
+    "ranking",
+    "statistics",
+    "errors",
+    "contracts",
+    "reproductions",
+}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["list"], ["run", "--help"], ["score", "--help"]])
