@@ -1,4 +1,7 @@
-"""The cards: challenge.yaml and submission.yaml as frozen, typed records."""
+"""The cards: challenge.yaml and submission.yaml as frozen, typed records.
+
+A text that a board shows may have a Korean twin, `<name>_ko`; without one both languages show the same.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ class MetricCard(Frozen):
     metric: str
     title: str
     description: str = ""
+    title_ko: str = ""
+    description_ko: str = ""
 
 
 class RankingCard(Frozen):
@@ -34,6 +39,7 @@ class RankingCard(Frozen):
     """At which values are compared; sums of ranks are whole numbers and compared exactly."""
     tie_breakers: tuple[str, ...] = ()
     description: str = ""
+    description_ko: str = ""
 
     @model_validator(mode="after")
     def _columns_fit_the_rule(self) -> RankingCard:
@@ -51,10 +57,13 @@ class LiteratureRow(Frozen):
     """A result reported elsewhere: shown apart, never ranked."""
 
     title: str
+    title_ko: str = ""
     metric: str
     value: float
     computed_on: str = ""
+    computed_on_ko: str = ""
     note: str = ""
+    note_ko: str = ""
     source: str = ""
     options: Mapping[str, str] = Field(default_factory=dict)
     """The boards that it is comparable with, where the challenge has options; all by default."""
@@ -91,9 +100,12 @@ class ChallengeCard(Frozen):
     """challenge.yaml."""
 
     title: str
+    title_ko: str = ""
     task: str
+    task_ko: str = ""
     version: str
     description: str = ""
+    description_ko: str = ""
     metrics: tuple[MetricCard, ...] = Field(min_length=1)
     ranking: RankingCard = RankingCard()
     folds: int = Field(default=10, ge=2)
@@ -102,7 +114,9 @@ class ChallengeCard(Frozen):
     options: Mapping[str, OptionCard] = Field(default_factory=dict)
     limits: Mapping[str, Any] = Field(default_factory=dict)
     licence: str = ""
+    licence_ko: str = ""
     data_access: str = ""
+    data_access_ko: str = ""
     data_folder: str = "the_data"
     """What the organiser's folder is called, for the hint on `data=`."""
     citation: str = ""

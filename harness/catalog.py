@@ -206,8 +206,11 @@ class Challenge:
         harness = PACKAGE_ROOT / "harness"
         shared = [harness / f"{name}.py" for name in ("curves", "panels", "scoring", "statistics")]
         files = _reachable(self.folder, ("scorer",))
-        if any("harness.segmentation" in path.read_text(encoding="utf-8") for path in files):
+        code = "\n".join(path.read_text(encoding="utf-8") for path in files)
+        if "harness.segmentation" in code:
             shared += [harness / "volumes.py", *(harness / "segmentation").glob("*.py")]
+        if "harness.survival" in code:
+            shared += (harness / "survival").glob("*.py")
         own = digest(files, self.folder)
         numbers = digest([*shared, *(harness / "metrics").glob("*.py")], harness)
         return hashlib.sha256((own + numbers).encode()).hexdigest()

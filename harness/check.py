@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import catalog, sandbox
 from harness.config import CheckConfig, RunConfig
-from harness.contracts import Limits, Outcome
+from harness.contracts import Limits, Outcome, SandboxSpec
 from harness.errors import UserError
 from harness.plan import Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
 from harness.run import checked, run_fold
@@ -17,7 +17,7 @@ from harness.run import checked, run_fold
 if TYPE_CHECKING:
     from harness.catalog import Challenge, Submission
 
-__all__ = ["check", "smaller_settings"]
+__all__ = ["check", "one_batch", "planned", "smaller_settings"]
 
 LIMITS = Limits(wall_seconds=180.0)
 
@@ -31,7 +31,8 @@ def _challenge_of(config: CheckConfig) -> str:
     return catalog.open_submission(config.submission).card.challenge
 
 
-def _plan(config: CheckConfig) -> Plan:
+def planned(config: CheckConfig) -> Plan:
+    """Return the plan of a check: phantom patients, two folds, the sizes that the card asks for."""
     words = {
         "challenge": _challenge_of(config),
         "submission": config.submission,
@@ -77,18 +78,21 @@ def check(config: CheckConfig, say: Callable[[str], None]) -> Outcome:
     Raises:
         UserError: for a card or folder that is not a submission.
     """
-    plan = _plan(config)
+    plan = planned(config)
     say(f"{plan.submission.name} answers {plan.challenge.name}: submission.yaml and model.py are there.")
     say(f"Training one batch and predicting phantom patients under isolation {plan.isolation.value} ...")
-    store = prepare_inputs(plan)
-    spec = sandbox_spec(plan, store)
-    # One thread: a single small batch gains nothing from more, and waits for them on a busy machine.
-    job = dataclasses.replace(fold_jobs(plan, store, [0])[0], one_batch=True, threads=1)
+    spec = sandbox_spec(plan, prepare_inputs(plan))
     try:
-        outcome = run_fold(job, spec, LIMITS, len(plan.source.dataset.test.cases))
+        outcome = one_batch(plan, spec)
     finally:
         sandbox.shared_sandbox(spec).close()
-    outcome = checked(plan, 0, outcome)
     for name, values in (outcome.arrays or {}).items():
         say(f"  {name}: {values.dtype} {values.shape}")
     return outcome
+
+
+def one_batch(plan: Plan, spec: SandboxSpec) -> Outcome:
+    """Train one batch in a sandbox that sees the plan's units and inputs, predict and check the answer."""
+    # One thread: a single small batch gains nothing from more, and waits for them on a busy machine.
+    job = dataclasses.replace(fold_jobs(plan, prepare_inputs(plan), [0])[0], one_batch=True, threads=1)
+    return checked(plan, 0, run_fold(job, spec, LIMITS, len(plan.source.dataset.test.cases)))

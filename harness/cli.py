@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.config import Place
     from harness.records import Half, RunRecord
     from leaderboard.card import Card
+    from leaderboard.standings import Standings
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -151,6 +152,26 @@ def reproduce(run_id: str, words: Words = None) -> None:
 
 
 @app.command()
+def explain(words: Words = None) -> None:
+    """Show on an entry's page where its model looks: Grad-CAM maps of chosen held-out cases.
+
+    The folds that held the cases out are trained again, as models are not stored.
+
+    Words: run=RUN_ID cases=ID,ID or cases=worst:3,median:1,best:3 fold=N data=PATH
+    runs=PATH site=PATH store=PATH
+    """
+    from harness.config import ExplainConfig, parse_words
+    from harness.explain import explain as explain_verb
+
+    given = words or []
+    config = parse_words(ExplainConfig, given)
+    record, failures = explain_verb(config, given)
+    _build(config, _cards(record.challenge.name))
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def export(words: Words = None) -> None:
     """Write one archive of a challenge: definition, folds, records and predictions, with their SHA-256.
 
@@ -193,6 +214,52 @@ def leaderboard(words: Words = None) -> None:
     for name in cards if config.challenge is None else (config.challenge,):
         _print_boards(config, cards[name])
     _build(config, cards)
+
+
+@app.command()
+def compare(first: str, second: str, words: Words = None) -> None:
+    """Compare two entries of a board, metric by metric and case by case: harness compare A B challenge=NAME.
+
+    A and B are names of entries, ids of rows or run ids. Words: challenge=NAME board=ID runs=PATH
+    """
+    from rich.console import Console
+
+    from harness.config import BoardConfig, parse_words
+    from leaderboard.case_ranks import case_files
+    from leaderboard.comparison import compare as compared
+    from leaderboard.finding import board_of, row_of
+    from leaderboard.resampled import resample_files
+    from leaderboard.verdicts import render_comparison
+
+    config = parse_words(BoardConfig, words or [])
+    standing = board_of(
+        _boards(config, _cards(config.challenge)[config.challenge]), (first, second), config.board
+    )
+    a, b = row_of(standing, first), row_of(standing, second)
+    if a.id == b.id:
+        raise UserError(f"{first!r} and {second!r} are the same entry. Name two.")
+    found = compared(a, b, standing, resample_files(config.runs), case_files(config.runs))
+    Console().print(render_comparison(found, standing))
+
+
+@app.command(name="explain-rank")
+def explain_rank(name: str, words: Words = None) -> None:
+    """Say why an entry has its rank, and how sure that is: harness explain-rank NAME challenge=NAME.
+
+    NAME is the name of an entry, the id of a row or a run id. Words: challenge=NAME board=ID runs=PATH
+    """
+    from rich.console import Console
+
+    from harness.config import BoardConfig, parse_words
+    from leaderboard.explanation import explain
+    from leaderboard.finding import board_of, row_of
+    from leaderboard.resampled import resample_files
+    from leaderboard.verdicts import render_explanation
+
+    config = parse_words(BoardConfig, words or [])
+    standing = board_of(_boards(config, _cards(config.challenge)[config.challenge]), (name,), config.board)
+    found = explain(row_of(standing, name), standing, resample_files(config.runs))
+    Console().print(render_explanation(found, standing))
 
 
 @app.command()
@@ -272,22 +339,30 @@ def _cards(asked: str | None) -> dict[str, Card]:
     return found
 
 
+def _boards(config: Place, card: Card, fingerprint: str | None = None) -> list[Standings]:
+    """Return a challenge's boards, or the one of this data, ranked."""
+    from harness.records import load_all
+    from leaderboard.case_ranks import case_files
+    from leaderboard.resampled import resample_files
+    from leaderboard.standings import boards, standings
+
+    return [
+        standings(board.records, card, case_files(config.runs), resample_files(config.runs))
+        for board in boards(load_all(config.runs, card.name))
+        if fingerprint in (None, board.fingerprint)
+    ]
+
+
 def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> None:
     """Print a challenge's boards, or the one of this data."""
     from rich.console import Console
 
-    from harness.records import load_all
-    from leaderboard.case_ranks import case_files
-    from leaderboard.standings import boards, standings
+    from leaderboard.standings import standings
     from leaderboard.terminal import render
 
-    found = boards(load_all(config.runs, card.name))
     console = Console()
-    if not found:
-        console.print(render(standings([], card)))
-    for board in found:
-        if fingerprint in (None, board.fingerprint):
-            console.print(render(standings(board.records, card, case_files(config.runs))))
+    for standing in _boards(config, card, fingerprint) or [standings([], card)]:
+        console.print(render(standing))
 
 
 def _print_half(half: Half) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import resamples
 from harness.atomic import atomic_folder
 from harness.cells import StoredCell, key_of, moments
 from harness.contracts import CaseSet
@@ -19,7 +20,8 @@ from harness.prepare import locked
 from harness.progress import say
 from harness.provenance import environment, provenance
 from harness.records import Cell, ChallengeFacts, DataFacts, Entry, Half, RunRecord, dump, load_all
-from harness.scoring import assemble, fold_metrics, score_half, unscored
+from harness.resamples import Resamples
+from harness.scoring import assemble, fold_metrics, resampled, score_half, unscored
 from harness.sweep_record import facts_of, figures_of
 from harness.volumes import raw_bytes
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from harness.source import Source
     from harness.sweep_record import Searched
 
-__all__ = ["data_facts", "write_files", "write_record", "write_references"]
+__all__ = ["data_facts", "has_resamples", "write_files", "write_record", "write_references"]
 
 
 def now() -> str:
@@ -124,17 +126,20 @@ def _entry(plan: Plan, cells: Mapping[int, StoredCell]) -> Entry:
 
 
 def _halves(
-    plan: Plan, cells: Mapping[int, StoredCell], predicted: Mapping[str, Arrays]
+    plan: Plan,
+    cells: Mapping[int, StoredCell],
+    predicted: Mapping[str, Arrays],
+    drawn: Mapping[str, Resamples],
 ) -> tuple[Half, Half | None]:
     data, scorer = plan.source.dataset, plan.challenge.scorer
-    n, n_test = len(data.development.cases), len(data.test.cases)
     if len(cells) < len(plan.folds):
+        n, n_test = len(data.development.cases), len(data.test.cases)
         covered = sum(len(plan.folds[index].heldout) for index in cells)
         return unscored(covered, n), unscored(0, n_test) if n_test else None
-    cv = score_half(scorer, data.development, predicted["cv"], sealed=False)
-    known = n_test > 0 and data.test.truth is not None
-    test = score_half(scorer, data.test, predicted["test"], sealed=True) if known else None
-    return cv, test
+    cv = score_half(scorer, data.development, predicted["cv"], sealed=False, drawn=drawn["cv"])
+    if "test" not in drawn:
+        return cv, None
+    return cv, score_half(scorer, data.test, predicted["test"], sealed=True, drawn=drawn["test"])
 
 
 def _predicted(plan: Plan, cells: Mapping[int, StoredCell]) -> dict[str, Arrays]:
@@ -156,7 +161,8 @@ def write_record(
 ) -> RunRecord:
     """Score what is there and write the run's folder; a tuned entry's with the search that found it."""
     predicted = _predicted(plan, cells)
-    cv, test = _halves(plan, cells, predicted)
+    drawn = resamples_of(plan.challenge, plan.source.dataset, predicted)
+    cv, test = _halves(plan, cells, predicted, drawn)
     rows = [
         _done(plan, i, cells[i]) if i in cells else _failed(plan, i, failures[i])
         for i in range(len(plan.folds))
@@ -187,7 +193,15 @@ def write_record(
     logs = {i: cell.log for i, cell in cells.items()} | {i: outcome.log for i, outcome in failures.items()}
     figures = figures_of(searched) if searched is not None else None
     write_files(
-        plan.config.runs, record, plan.challenge, plan.source.dataset, predicted, fold_of, logs, figures
+        plan.config.runs,
+        record,
+        plan.challenge,
+        plan.source.dataset,
+        predicted,
+        fold_of,
+        logs,
+        figures,
+        drawn,
     )
     return record
 
@@ -208,6 +222,17 @@ def _folds_csv(cases: CaseSet, fold_of: Mapping[int, int]) -> str:
     writer.writerow(["case", "patient", "fold"])
     writer.writerows([case.id, case.patient, fold_of[row]] for row, case in enumerate(cases.cases))
     return buffer.getvalue()
+
+
+def resamples_of(
+    challenge: Challenge, dataset: Dataset, predicted: Mapping[str, Arrays]
+) -> dict[str, Resamples]:
+    """Return the resamples of each half that is predicted and whose truth is known."""
+    return {
+        half: resampled(challenge.scorer, cases, predicted[half])
+        for half, cases in (("cv", dataset.development), ("test", dataset.test))
+        if half in predicted and cases.truth is not None and cases.cases
+    }
 
 
 def _case_scores(challenge: Challenge, dataset: Dataset, predicted: Mapping[str, Arrays]) -> Any:  # noqa: ANN401
@@ -242,9 +267,14 @@ def write_files(
     fold_of: Mapping[int, int] | None = None,
     logs: Mapping[int, str] | None = None,
     figures: Mapping[str, Any] | None = None,
+    drawn: Mapping[str, Resamples] | None = None,
     installed: str | None = None,
 ) -> None:
-    """Write a run's folder, whole or not at all; `installed` is the environment, today's by default."""
+    """Write a run's folder, whole or not at all.
+
+    The resamples are made if they are not there already; `installed` is the environment, today's by default.
+    """
+    drawn = resamples_of(challenge, dataset, predicted) if drawn is None else drawn
     with atomic_folder(runs / challenge.name / record.run_id) as folder:
         (folder / "predictions").mkdir()
         for half, arrays in predicted.items():
@@ -258,6 +288,9 @@ def write_files(
         if frame is not None:
             frame.to_parquet(folder / "cases.parquet", index=False)
             (folder / "cases.parquet").chmod(0o600)  # an error of 0 or 1 is a label
+        if drawn:
+            (folder / resamples.FILE).write_bytes(resamples.as_bytes(drawn))
+            (folder / resamples.FILE).chmod(0o600)  # values in known resamples spell out labels
         if record.entry.route == "code" and "cv" in predicted:
             _write_slices(folder / "viewer", challenge, dataset.development, predicted["cv"])
         (folder / "log").mkdir()
@@ -272,17 +305,22 @@ def write_files(
 
 
 def write_references(challenge: Challenge, source: Source, fingerprint: str, runs: Path) -> None:
-    """Write the reference rows of a board, those that are not there yet."""
+    """Write the reference rows of a board, those that are not there yet with their resamples."""
     facts, dataset = data_facts(source, fingerprint), source.dataset
     truth = dataset.development.truth
     if truth is None:
         return
     with locked(runs / challenge.name / ".references.lock"):
-        known = {record.key for record in load_all(runs, challenge.name)}
+        known = {r.key for r in load_all(runs, challenge.name) if has_resamples(runs, r)}
         for name in challenge.scorer.references(truth, CaseSet((), None)):
             parts = ["reference", name, challenge.scoring_digest, fingerprint, truth_key(dataset)]
             if key_of(parts) not in known:
                 _write_reference(challenge, dataset, facts, runs, name, key_of(parts))
+
+
+def has_resamples(runs: Path, record: RunRecord) -> bool:
+    """Say whether a run's folder holds its resamples; records of before there were any do not."""
+    return (runs / record.challenge.name / record.run_id / resamples.FILE).is_file()
 
 
 def truth_key(dataset: Dataset) -> list[str]:
@@ -295,13 +333,17 @@ def _write_reference(
     challenge: Challenge, dataset: Dataset, facts: DataFacts, runs: Path, name: str, key: str
 ) -> None:
     halves: dict[str, Half] = {}
+    drawn: dict[str, Resamples] = {}
     predicted: dict[str, Arrays] = {}
     title = name
     for half, cases in (("cv", dataset.development), ("test", dataset.test)):
         if cases.truth is None or not cases.cases:
             continue
         title, predicted[half] = challenge.scorer.references(dataset.development.truth or {}, cases)[name]
-        halves[half] = score_half(challenge.scorer, cases, predicted[half], sealed=half == "test")
+        drawn[half] = resampled(challenge.scorer, cases, predicted[half])
+        halves[half] = score_half(
+            challenge.scorer, cases, predicted[half], sealed=half == "test", drawn=drawn[half]
+        )
     moment = now()
     record = RunRecord(
         run_id=run_id(moment, f"reference-{name}", key),
@@ -323,5 +365,5 @@ def _write_reference(
         command="",
         provenance=provenance({}),
     )
-    write_files(runs, record, challenge, dataset, predicted)
+    write_files(runs, record, challenge, dataset, predicted, drawn=drawn)
     say(f"Reference row written: {title}")

@@ -16,7 +16,9 @@ from harness.errors import UserError, did_you_mean, file_in_the_way
 from harness.validated import Config, Frozen, shown, validate
 
 __all__ = [
+    "BoardConfig",
     "CheckConfig",
+    "ExplainConfig",
     "ExportConfig",
     "ImportConfig",
     "LeaderboardConfig",
@@ -90,8 +92,8 @@ class SweepConfig(Frozen):
     """How many, failed and pruned ones included; a grid is searched whole by default."""
     sampler: Literal["tpe", "random", "grid", "cmaes"] = "tpe"
     pruner: Literal["wilcoxon", "none"] = "wilcoxon"
-    p: float = Field(default=0.05, gt=0, lt=1)
-    """A trial is pruned once it looks worse than the best one at this p-value."""
+    p: float = Field(default=0.25, gt=0, lt=0.5)
+    """A trial is pruned once it looks worse than the best one at this p-value; earlier folds ask for less."""
     space: Mapping[str, str] = Field(default_factory=dict)
     """Hyperparameter -> distribution, over those of the submission's card; "none" takes one out."""
     storage: str | None = None
@@ -220,6 +222,26 @@ class LeaderboardConfig(Place):
     """`harness leaderboard`."""
 
     challenge: str | None = None
+
+
+class BoardConfig(Place):
+    """`harness compare A B` and `harness explain-rank NAME`."""
+
+    challenge: str
+    board: str | None = None
+    """Which of the challenge's boards, where a name stands on several."""
+
+
+class ExplainConfig(Place):
+    """`harness explain`."""
+
+    run: str
+    cases: str = "worst:1,best:1"
+    """Case ids, or how many of the worst, the median and the best, with commas between."""
+    fold: int | None = Field(default=None, ge=0)
+    """Only the cases that this fold held out."""
+    data: Path | None = None
+    """Where the run's data lie now, if they were moved."""
 
 
 class CheckConfig(Frozen):

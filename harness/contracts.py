@@ -76,7 +76,9 @@ class ArraySpec:
 class DataUnit(Protocol):
     """`challenges/<name>/data.py`.
 
-    It may hold `RAGGED`, the names of the inputs whose shape differs from case to case.
+    It may hold `RAGGED`, the names of the inputs whose shape differs from case to case; for the maps of
+    `harness explain`, which a viewer unit may say as well, `explained_image(inputs)`, the image (h, w) or
+    (x, y, z) of one case, and `EXPLAINED_AXES`, where its axes run to ("LPS": left, posterior, superior).
     """
 
     PREPARATION: str
@@ -138,9 +140,11 @@ class ScorerUnit(Protocol):
 
         Beside the truth, `truth` holds the cases' ids as `id`.
 
-        name -> {"kind": "table", "title", "columns": [..], "rows": [[..]]},
+        name -> {"kind": "table", "title", "columns": [..], "rows": [[..]]}, which may draw its intervals:
+        "forest": {"value": column, "low": column, "high": column, "reference": number},
         {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
-        "series": [{"name", "x": [..], "y": [..], "n": [..] or absent}]}
+        "series": [{"name", "x": [..], "y": [..], "n": [..] or absent}]}, a series may have "low" and "high",
+        its intervals, and the curve "y_from_0_to_1": True,
         or {"kind": "note", "title", "text"}.
         """
 
@@ -205,6 +209,16 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedCase:
+    """A held-out case whose map is wanted."""
+
+    row: int
+    """Of the development set."""
+    shape: tuple[int, ...]
+    """Of the map: (pictures, height, width) or (1, x, y, z)."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoldJob:
     """All that the isolated process of one fold gets: no label of a held-out or test case."""
 
@@ -232,6 +246,8 @@ class FoldJob:
     """How many this machine has; folds take turns."""
     one_batch: bool = False
     """`harness check`: train one batch, then predict."""
+    explained: tuple[ExplainedCase, ...] = ()
+    """`harness explain`: held-out cases whose Grad-CAM maps are sent back too, as "map/0", "map/1" ..."""
 
 
 # ------------------------------------------------------------------------------------- isolation

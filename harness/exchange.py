@@ -26,6 +26,7 @@ from harness.config import ExportConfig
 from harness.errors import UserError
 from harness.records import dump, load_all
 from harness.reproductions import FOLDER, read_all
+from harness.resamples import FILE as RESAMPLES
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
@@ -35,7 +36,7 @@ __all__ = ["CASES", "MANIFEST", "RUN_FILE", "SCHEMA", "export"]
 SCHEMA = 1
 MANIFEST, CASES = "manifest.json", "cases.parquet"
 RUN_FILE = re.compile(
-    r"(record\.json|folds\.csv|environment\.txt|sweep_figures\.json|cases\.parquet"
+    r"(record\.json|folds\.csv|environment\.txt|sweep_figures\.json|cases\.parquet|resamples\.npz"
     r"|predictions/[\w.\-]+|viewer/[\w.\-]+(/[\w.\-]+)?)"
 )
 """What of a run's folder is in an archive, and all that an import writes."""
@@ -104,14 +105,25 @@ def _files(config: ExportConfig, challenge: Challenge) -> Iterator[tuple[str, by
         folder = config.runs / challenge.name / record.run_id
         if not (folder / "record.json").is_file():
             raise UserError(f"Run {record.run_id} does not lie in a folder of its name: rename its folder.")
-        for path in sorted(folder.rglob("*")):
-            name = path.relative_to(folder).as_posix()
-            if path.is_file() and not path.is_symlink() and RUN_FILE.fullmatch(name):
-                content = path.read_bytes()
-                if name == CASES and not config.private:
-                    content = without_test(content)
-                if content:
-                    yield f"runs/{record.run_id}/{name}", content
+        for name, path in _run_files(folder):
+            content = path.read_bytes() if config.private else shared_part(name, path)
+            if content:
+                yield f"runs/{record.run_id}/{name}", content
+
+
+def _run_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield name and path of what an archive takes of a run's folder."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not path.is_symlink() and RUN_FILE.fullmatch(name):
+            yield name, path
+
+
+def shared_part(name: str, path: Path) -> bytes:
+    """Return what of a file is for everybody: values in known draws would spell out the test half's labels."""
+    if name == RESAMPLES:
+        return b""
+    return without_test(path.read_bytes()) if name == CASES else path.read_bytes()
 
 
 def without_test(content: bytes) -> bytes:

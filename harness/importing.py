@@ -27,6 +27,7 @@ from harness.exchange import CASES, MANIFEST, RUN_FILE, SCHEMA
 from harness.prepare import locked
 from harness.progress import say
 from harness.records import RunRecord
+from harness.resamples import FILE as RESAMPLES
 from harness.safe_open import MEGABYTE
 
 __all__ = ["import_archive"]
@@ -73,7 +74,7 @@ def import_archive(config: ImportConfig) -> tuple[str, int, int]:
                         path = folder / name
                         path.parent.mkdir(parents=True, exist_ok=True)
                         path.write_bytes(_read(files, manifest, f"runs/{run}/{name}"))
-                        path.chmod(0o600 if name == CASES else 0o644)
+                        path.chmod(0o600 if name in (CASES, RESAMPLES) else 0o644)
             for path, content in found:
                 write_atomic(path, content)
     return manifest.challenge, len(new), len(runs) - len(new)
@@ -192,12 +193,14 @@ def _require_kind(name: str, content: bytes, record: RunRecord) -> None:
     elif re.fullmatch(r"predictions/(cv|test)\.npz", name):
         half = record.data.n_development if name.endswith("cv.npz") else record.data.n_test
         _require_arrays(content, half)
+    elif name == RESAMPLES:
+        _require_arrays(content, None)
     elif name == CASES:
         _require_table(content, record.data.n_development + record.data.n_test)
 
 
-def _require_arrays(content: bytes, cases: int) -> None:
-    """Refuse an npz that unpacks to more than it may, or to anything but plain numbers."""
+def _require_arrays(content: bytes, cases: int | None) -> None:
+    """Refuse an npz that unpacks to more than it may, to anything but plain arrays, or to other cases."""
     import numpy as np
 
     with zipfile.ZipFile(io.BytesIO(content)) as members:
@@ -208,7 +211,8 @@ def _require_arrays(content: bytes, cases: int) -> None:
             raise ValueError("it holds other things than arrays")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         for key in arrays.files:
-            if ":" not in key and (arrays[key].ndim < 1 or len(arrays[key]) != cases):
+            array = arrays[key]
+            if cases is not None and ":" not in key and (array.ndim < 1 or len(array) != cases):
                 raise ValueError(f"{key} is not of {cases} cases")
 
 

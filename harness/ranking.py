@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 CHUNK = 1000
+TOLERANCE = 1e-12
+"""Of sums of real numbers, relative to the sum of their absolute values."""
 
 
 def ranks(
@@ -101,19 +103,25 @@ def as_one_more(
 
 # ---------------------------------------------------------------------------------- significance
 def permutation_test(
-    cumulative: NDArray[np.int64], permutations: int = 10_000, seed: int = 0
+    cumulative: NDArray[Any], permutations: int = 10_000, seed: int = 0
 ) -> NDArray[np.float64]:
     """Return the two-sided p-value of each pair of entries, (entries, entries); 1 on the diagonal.
 
-    The entries' cumulative ranks (entries, cases) are swapped case by case at random, as BraTS does; p is
-    the share of swaps with a difference of sums as large as the one seen, itself counted. Where cases
-    belong together, as those of one patient, give their sums.
+    The entries' cumulative ranks (entries, cases) are swapped case by case at random, as BraTS does: the
+    sign of each case's difference is tossed. p is the share of swaps with a difference of sums as large as
+    the one seen, itself counted. Where cases belong together, as those of one patient, give their sums.
+    Whole numbers are compared exactly; real ones, such as scores by case, count as equal where they differ
+    by less than `TOLERANCE` of the two entries' sums of absolute values, which is above what the order of
+    a summation can change.
+
+    Raises:
+        ValueError: for a NaN, which has no difference to anything.
     """
     entries = len(cumulative)
-    sums = cumulative.sum(axis=1)
+    sums, slack = cumulative.sum(axis=1), _slack(cumulative)
     at_least = np.zeros((entries, entries), dtype=np.int64)
     for swapped in _swapped(cumulative, permutations, seed):
-        seen = np.abs(sums[:, None] - sums).astype(swapped.dtype)
+        seen = (np.abs(sums[:, None] - sums) - slack[:, None] - slack).astype(swapped.dtype)
         for entry in range(entries - 1):
             differences = np.abs(swapped[entry + 1 :] - swapped[entry])
             reached = differences >= seen[entry, entry + 1 :, None]
@@ -124,25 +132,35 @@ def permutation_test(
 
 
 def first_against_all(
-    cumulative: NDArray[np.int64], permutations: int = 10_000, seed: int = 0
+    cumulative: NDArray[Any], permutations: int = 10_000, seed: int = 0
 ) -> NDArray[np.float64]:
     """Return the first row of `permutation_test` alone, (entries,), for the price of one row."""
-    differences = cumulative - cumulative[:1]
-    seen = np.abs(differences.sum(axis=1))[:, None]
+    differences, slack = cumulative - cumulative[:1], _slack(cumulative)
+    seen = (np.abs(differences.sum(axis=1)) - slack - slack[:1])[:, None]
     at_least = np.zeros(len(cumulative), dtype=np.int64)
     for swapped in _swapped(differences, permutations, seed):
         at_least += np.count_nonzero(np.abs(swapped) >= seen, axis=1)
     return np.asarray((1 + at_least) / (1 + permutations))
 
 
-def _swapped(cumulative: NDArray[np.int64], permutations: int, seed: int) -> Iterator[NDArray[Any]]:
-    """Yield the sums of the cases' ranks under random signs, (entries, up to CHUNK); exact in every order.
+def _slack(cumulative: NDArray[Any]) -> NDArray[Any]:
+    """Return by how much each entry's part of a difference may be off, (entries,): 0 for whole numbers."""
+    if np.issubdtype(cumulative.dtype, np.integer):
+        return np.zeros(len(cumulative), dtype=np.int64)
+    if np.isnan(cumulative).any():
+        raise ValueError("a score by case is NaN: test ranks by case instead, where it is the last")
+    return np.asarray(TOLERANCE * np.abs(cumulative).sum(axis=1))
 
-    A sum of whole numbers is exact while no part of it leaves the mantissa; single precision halves the
-    time where it is wide enough for the difference of two sums.
+
+def _swapped(cumulative: NDArray[Any], permutations: int, seed: int) -> Iterator[NDArray[Any]]:
+    """Yield the sums of the cases' ranks under random signs, (entries, up to CHUNK).
+
+    A sum of whole numbers is exact in every order while no part of it leaves the mantissa; single precision
+    halves the time where it is wide enough for the difference of two sums.
     """
+    exact = np.issubdtype(cumulative.dtype, np.integer)
     largest = 2 * int(np.abs(cumulative).sum(axis=1).max(initial=0))
-    ranked = cumulative.astype(np.float32 if largest < 2**24 else np.float64)
+    ranked = cumulative.astype(np.float32 if exact and largest < 2**24 else np.float64)
     total, cases = ranked.sum(axis=1, keepdims=True), cumulative.shape[1]
     draw = np.random.default_rng(seed)
     for begin in range(0, permutations, CHUNK):

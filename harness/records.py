@@ -3,6 +3,7 @@
 runs/<challenge>/<run id>/
     record.json      this module's `RunRecord`, full precision; NaN is written as null
     cases.parquet    per-case scores: case, patient, half (cv or test), fold, one column a score
+    resamples.npz    every metric in every bootstrap resample, for rank intervals; absent in old runs
     folds.csv        case, patient, fold
     sweep_figures.json   of a tuned entry: name -> Plotly figure
     predictions/     cv.npz and test.npz, and both in the organiser's format

@@ -142,8 +142,8 @@ def read_all(runs: Path, challenge: str) -> dict[str, Reproduction]:
     return found
 
 
-def badges(runs: Path, challenge: str, wanted: Iterable[str]) -> dict[str, str]:
-    """Return the badge of each of these runs that has one.
+def badges(runs: Path, challenge: str, wanted: Iterable[str]) -> dict[str, Reproduction]:
+    """Return the reproduction that gives each of these runs its badge, for those that have one.
 
     Of the reproductions that fit the run's files, one that failed ends the badge, and one of fewer folds does
     not replace one of more.
@@ -158,4 +158,4 @@ def badges(runs: Path, challenge: str, wanted: Iterable[str]) -> dict[str, str]:
             found.pop(item.run_id, None)
         elif item.run_id not in found or len(item.folds) >= len(found[item.run_id].folds):
             found[item.run_id] = item
-    return {name: item.words for name, item in found.items()}
+    return found

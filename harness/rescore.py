@@ -21,6 +21,7 @@ from harness.cells import key_of
 from harness.compose import (
     challenge_facts,
     data_facts,
+    has_resamples,
     now,
     run_id,
     truth_key,
@@ -74,7 +75,9 @@ def rescore(config: RescoreConfig, words: Sequence[str]) -> Done:
         groups = _by_origin([r for r in known if r.data.fingerprint == data and r.entry.route != "reference"])
         _require_truth(groups, source)
         today = (challenge.scoring_digest, data_facts(source, data).truth_digest)
-        old = [runs[-1] for runs in groups if not any(_made_with(run) == today for run in runs)]
+        whole = {run.run_id for run in known if has_resamples(config.runs, run)}
+        fresh = [any(_made_with(r) == today and r.run_id in whole for r in runs) for runs in groups]
+        old = [runs[-1] for runs, done in zip(groups, fresh, strict=True) if not done]
         bare = [run for run in old if not stored_predictions(config.runs, run)]
         written = [_one(config.runs, run, words, challenge, source, data) for run in old if run not in bare]
     write_references(challenge, source, data, config.runs)

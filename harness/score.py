@@ -14,6 +14,7 @@ from harness.cells import key_of
 from harness.compose import (
     challenge_facts,
     data_facts,
+    has_resamples,
     now,
     run_id,
     write_files,
@@ -55,7 +56,11 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
     make = _file_record if config.predictions is not None else _run_record
     record, predicted, folds = make(config, ["score", *words], challenge, source, data)
     with locked(config.runs / challenge.name / ".cells" / f".{record.key[:16]}.lock"):
-        known = [r for r in load_all(config.runs, challenge.name) if r.key == record.key]
+        known = [
+            r
+            for r in load_all(config.runs, challenge.name)
+            if r.key == record.key and has_resamples(config.runs, r)
+        ]
         if known:
             say(f"Already scored: run {known[-1].run_id} stands.")
             record = known[-1]

@@ -9,11 +9,12 @@ import numpy as np
 
 from harness import statistics
 from harness.records import Half, Interval
+from harness.resamples import Resamples, draws_of
 
 if TYPE_CHECKING:
     from harness.contracts import Array, Arrays, CaseSet, Fold, ScorerUnit
 
-__all__ = ["assemble", "fold_metrics", "score_half"]
+__all__ = ["assemble", "fold_metrics", "resampled", "score_half"]
 
 RESAMPLES = 1000
 SEED = 20230713
@@ -24,11 +25,10 @@ def _number(value: Array | float) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def score_half(scorer: ScorerUnit, cases: CaseSet, predictions: Arrays, *, sealed: bool) -> Half:
-    """Score one half, with 95 % bootstrap intervals over its patients.
+def resampled(scorer: ScorerUnit, cases: CaseSet, predictions: Arrays) -> Resamples:
+    """Return every metric in each bootstrap resample of a half's patients.
 
-    A sealed half has no panel: whoever submits distinct scores knows their order, and the corners of a
-    ROC curve, or counts by location, would then spell out every label.
+    The same patients give the same draws for every entry, so that any two can be compared pair by pair.
 
     Raises:
         ValueError: if the truth is absent or the predictions do not cover every case.
@@ -36,16 +36,36 @@ def score_half(scorer: ScorerUnit, cases: CaseSet, predictions: Arrays, *, seale
     n = len(cases.cases)
     if cases.truth is None or any(len(values) != n for values in predictions.values()):
         raise ValueError(f"{n} cases need the truth and {n} predictions")
-    values = scorer.score(cases.truth, predictions)
-    counts = statistics.bootstrap_counts(
-        [case.patient for case in cases.cases], resamples=RESAMPLES, seed=SEED
+    patients = [case.patient for case in cases.cases]
+    counts = statistics.bootstrap_counts(patients, resamples=RESAMPLES, seed=SEED)
+    parts = getattr(scorer, "ranking_parts", None)
+    order = np.argsort(np.array(cases.ids, dtype=np.str_))
+    return Resamples(
+        draws=draws_of(cases.cases, RESAMPLES, SEED),
+        patients=len(set(patients)),
+        values=scorer.score(cases.truth, predictions, counts),
+        parts=None if parts is None else np.asarray(parts(cases.truth, predictions), np.float64)[order],
     )
-    resampled = scorer.score(cases.truth, predictions, counts)
+
+
+def score_half(
+    scorer: ScorerUnit, cases: CaseSet, predictions: Arrays, *, sealed: bool, drawn: Resamples | None = None
+) -> Half:
+    """Score one half, with 95 % bootstrap intervals over its patients; `drawn` if they are there already.
+
+    A sealed half has no panel: whoever submits distinct scores knows their order, and the corners of a
+    ROC curve, or counts by location, would then spell out every label.
+
+    Raises:
+        ValueError: as `resampled`.
+    """
+    drawn = drawn or resampled(scorer, cases, predictions)
+    truth = cases.truth or {}
     metrics = {}
-    for key, value in values.items():
-        low, high = statistics.percentile_interval(resampled[key])
+    for key, value in scorer.score(truth, predictions).items():
+        low, high = statistics.percentile_interval(drawn.values[key])
         metrics[key] = Interval(_number(value), _number(low), _number(high))
-    named = {**cases.truth, "id": np.array(cases.ids)}
+    n, named = len(cases.cases), {**truth, "id": np.array(cases.ids)}
     return Half(n, n, metrics, {} if sealed else scorer.panel(named, predictions))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,13 +17,13 @@ from harness.errors import UserError
 from harness.plan import Plan, changed, fold_jobs, settings_of
 from harness.progress import Progress
 from harness.run import Floor, checked, kept, stored, submit
-from harness.study import adopted, ask, begun, best_trial, is_worse, report, tell
+from harness.study import adopted, ask, begun, best_trial, is_worse, level_after, report, tell
 from harness.tracking import Tracker, tracker_of
 
 if TYPE_CHECKING:
     import optuna
 
-    from harness.contracts import Arrays
+    from harness.contracts import Array, Arrays
     from harness.space import Space, Value
 
 __all__ = ["Search", "higher_is_better", "tuned"]
@@ -42,8 +42,6 @@ class Attempt:
     tracker: Tracker
     cells: list[StoredCell] = field(default_factory=list)
     """Of the folds that are done, in order."""
-    scores: dict[int, float] = field(default_factory=dict)
-    """Paired scores so far, higher is better: by row of the development set, or by fold."""
     lost_seconds: float = 0.0
     """Of the fold that failed."""
 
@@ -79,7 +77,7 @@ class Search:
         self.floor = floor
         self.progress = progress
         self._waiting: dict[Future[Outcome], Attempt] = {}
-        self._best: tuple[int, dict[int, float]] | None = None
+        self._best: tuple[int, list[StoredCell]] | None = None
 
     def run(self) -> None:
         """Go on until the trials are done.
@@ -129,7 +127,8 @@ class Search:
             index += 1
             better = self._better(attempt) if FEWEST_FOLDS <= index < len(plan.folds) else None
             if better is not None:
-                reason = f"after {index} folds worse than trial {better} (p < {plan.config.sweep.p})"
+                level = level_after(index, len(plan.folds), plan.config.sweep.p)
+                reason = f"after {index} folds worse than trial {better} (p < {level:.2g})"
                 self._end(attempt, "pruned", reason)
                 return
         value = pooled_score(plan, dict(enumerate(attempt.cells)))
@@ -147,33 +146,32 @@ class Search:
         """Add a fold's scores to the trial."""
         plan, index = attempt.plan, len(attempt.cells)
         attempt.cells.append(cell)
-        attempt.scores |= paired_scores(plan, index, cell)
         value = pooled_score(plan, {index: cell})
         report(attempt.trial, value, index)
         event = {"event": "fold", "fold": index + 1, "of": len(plan.folds), "metrics": {"score": value}}
         self.progress.event(attempt.trial.number, event)
 
     def _better(self, attempt: Attempt) -> int | None:
-        """Return the number of a trial that is better on the cases that both have predicted.
+        """Return the number of a trial that is better on the folds that both have predicted.
 
         It is compared with the best complete one and with those at work that are as far: until one is
         complete, and beside it, a bad trial need not be trained to its end.
         """
-        asked = self.plan.config.sweep
-        if asked.pruner == "none":
+        if self.plan.config.sweep.pruner == "none":
             return None
-        rivals = {
-            other.trial.number: other.scores
-            for other in self._waiting.values()
-            if len(other.cells) >= len(attempt.cells)
-        }
+        done = len(attempt.cells)
+        rivals = {a.trial.number: a.cells for a in self._waiting.values()}
         best = best_trial(self.study)
         if best is not None:
             if self._best is None or self._best[0] != best.number:
-                plan = tuned(self.plan, best.params)
-                self._best = (best.number, scores_of(plan, stored(plan)))
+                cells = stored(tuned(self.plan, best.params))
+                whole = len(cells) == len(self.plan.folds)  # not so if it ran on another machine
+                self._best = (best.number, [cells[k] for k in sorted(cells)] if whole else [])
             rivals = {best.number: self._best[1], **rivals}
-        return next((n for n, scores in rivals.items() if is_worse(attempt.scores, scores, asked.p)), None)
+        own = paired_scores(self.plan, attempt.cells)
+        level = level_after(done, len(self.plan.folds), self.plan.config.sweep.p)
+        scores = {n: paired_scores(self.plan, c[:done]) for n, c in rivals.items() if len(c) >= done}
+        return next((n for n, theirs in scores.items() if is_worse(own, theirs, level)), None)
 
     def _end(self, attempt: Attempt, state: str, reason: str, value: float | None = None) -> None:
         """Tell Optuna and the display."""
@@ -188,36 +186,32 @@ class Search:
 
 def pooled_score(plan: Plan, cells: Mapping[int, StoredCell]) -> float:
     """Return the ranking metric on the held-out cases of these folds together; NaN where undefined."""
+    _, truth, found = _pooled(plan, cells)
+    return float(plan.challenge.scorer.score(truth, found)[plan.challenge.card.metrics[0].key])
+
+
+def _pooled(plan: Plan, cells: Mapping[int, StoredCell]) -> tuple[Array, Arrays, Arrays]:
+    """Return the held-out rows of these folds, their truth and what was predicted for them."""
     folds = {index: (plan.folds[index], cell.heldout) for index, cell in cells.items()}
     rows = np.concatenate([fold.heldout for fold, _ in folds.values()])
     truth = {key: values[rows] for key, values in _truth(plan).items()}
     shared = set.intersection(*(set(part) for _, part in folds.values()))
     found = {key: np.concatenate([part[key] for _, part in folds.values()]) for key in sorted(shared)}
-    return float(plan.challenge.scorer.score(truth, found)[plan.challenge.card.metrics[0].key])
+    return rows, truth, found
 
 
-def paired_scores(plan: Plan, index: int, cell: StoredCell) -> dict[int, float]:
-    """Return what a fold adds to a trial's scores, higher is better.
+def paired_scores(plan: Plan, cells: Sequence[StoredCell]) -> dict[int, float]:
+    """Return what each case adds to a trial's score on its first folds pooled, higher is better.
 
     By row of the development set where the challenge can say what each case adds to its ranking
-    metric, else one number for the fold.
+    metric, else one number a fold.
     """
-    fold = plan.folds[index]
     parts = getattr(plan.challenge.scorer, "ranking_parts", None)
     if parts is None:
         sign = 1 if higher_is_better(plan) else -1
-        return {index: sign * pooled_score(plan, {index: cell})}
-    truth = {key: values[fold.heldout] for key, values in _truth(plan).items()}
-    scores = parts(truth, cell.heldout)
-    return {int(row): float(score) for row, score in zip(fold.heldout, scores, strict=True)}
-
-
-def scores_of(plan: Plan, cells: Mapping[int, StoredCell]) -> dict[int, float]:
-    """Return the paired scores of all folds that are stored."""
-    found: dict[int, float] = {}
-    for index, cell in cells.items():
-        found |= paired_scores(plan, index, cell)
-    return found
+        return {k: sign * pooled_score(plan, {k: cell}) for k, cell in enumerate(cells)}
+    rows, truth, found = _pooled(plan, dict(enumerate(cells)))
+    return {int(row): float(score) for row, score in zip(rows, parts(truth, found), strict=True)}
 
 
 def higher_is_better(plan: Plan) -> bool:

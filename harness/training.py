@@ -20,6 +20,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from harness.catalog import open_packages
 from harness.contracts import ArraySpec, FoldJob
 from harness.errors import UserError
+from harness.gradcam import grad_cam, refuse_unexplainable
 from harness.ragged import inputs_of
 from harness.volumes import Volume
 from harness.wire import Refused
@@ -304,12 +305,30 @@ def _label_maps(
     return [Volume.of(label) for label in labels]
 
 
+def _explained(
+    model: pl.LightningModule, cases: CaseDataset, job: FoldJob, device: torch.device
+) -> dict[str, Array]:
+    """Return a map of each case that is to be explained, one case at a time."""
+    model.to(device).eval()
+    found = {}
+    for number, case in enumerate(job.explained):
+        batch = {name: values.to(device) for name, values in cases[[number]].items()}
+        layer, output = model.explained_layer, model.explained_output
+        maps = grad_cam(model, layer, output, batch, case.shape[1:])  # type: ignore[arg-type]
+        if len(maps) not in (1, case.shape[0]):
+            raise ContractError(
+                f"explained_layer {layer!r} sees {len(maps)} pictures of a case, which has {case.shape[0]}."
+            )
+        found[f"map/{number}"] = maps.expand(case.shape).cpu().numpy()
+    return found
+
+
 def fit_and_predict(payload: bytes, emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Train one fold's model and predict its held-out and test cases.
 
     Returns:
         "heldout/<key>" and "test/<key>", float64, (n cases, *shape), in the store's row order; label maps one
-        by one, "test/<key>/<row>".
+        by one, "test/<key>/<row>". Maps of the job's explained cases, "map/<number>", >= 0.
 
     Raises:
         ContractError: if the entry breaks the contract.
@@ -319,6 +338,8 @@ def fit_and_predict(payload: bytes, emit: Callable[[dict[str, Any]], None]) -> d
     pl.seed_everything(job.seed, verbose=False)
     development, test = inputs_of(Path(job.development)), inputs_of(Path(job.test))
     model = load_model(job)
+    if job.explained:
+        refuse_unexplainable(model)
     training = CaseDataset(development, job.train, job.truth, job.patients)
     trainer = _trainer(job, emit)
     data_class = ValidatedFoldData if job.loader["validation"] > 0 else FoldData
@@ -334,4 +355,7 @@ def fit_and_predict(payload: bytes, emit: Callable[[dict[str, Any]], None]) -> d
             trainer.predict(model, dataloaders=loader, return_predictions=False)
             trainer.callbacks.remove(collector)  # type: ignore[attr-defined]
         results |= collector.results()
+    if job.explained:
+        chosen = CaseDataset(development, np.array([case.row for case in job.explained]))
+        results |= _explained(model, chosen, job, trainer.strategy.root_device)
     return results

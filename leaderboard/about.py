@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import reduce
 
 from leaderboard.card import Card, Published
 from leaderboard.judging import OLD_SCORER
 from leaderboard.rank_score import TITLE, definition_of, titles_of
 from leaderboard.standings import Standings
 from leaderboard.text import clean, count
+from leaderboard.wording import say
 
 __all__ = [
     "Fact",
@@ -21,24 +23,15 @@ __all__ = [
     "isolation_of",
     "metrics_of",
     "published_of",
+    "role_of",
     "rule_of",
     "warnings_of",
 ]
 
-ISOLATION = {
-    "bubblewrap": "Each fold ran in its own sandbox (bubblewrap): no network, no labels, no other fold, with "
-    "limits of time, memory, processes and disk.",
-    "reduced": "Landlock and a seccomp filter only: files and network are closed, but folds share the "
-    "machine's process table.",
-    "none": "Not isolated: an entry that ships with the project, or one its own team ran.",
-}
-PHANTOM = (
-    "The patients of this board are synthetic. Its scores show that entries and the harness work; they say "
-    "nothing about real patients and never meet real scores. The phantom patients are made by public code, "
-    "so nothing here is sealed: a rank shows that the machine works, not who is better."
-)
+ISOLATION = {name: say(f"isolation.{name}") for name in ("bubblewrap", "reduced", "none")}
+PHANTOM = say("notice.phantom")
 NAME, MOST_WARNINGS = 120, 5
-NO_CODE = "No code of the entry ran."
+NO_CODE = say("isolation.no_code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +67,36 @@ class MetricView:
 def rule_of(standing: Standings) -> str:
     """Return the ranking rule as sentences."""
     card = standing.card
-    where = (
-        "on the test set"
-        if standing.half == "test"
-        else "on the pooled out-of-fold predictions of the development set (CV), because this board has no "
-        "test scores"
-    )
+    where = say("rule.on_test" if standing.half == "test" else "rule.on_cv")
     if card.by_case:
         return _rule_by_case(standing, where)
-    direction = "higher" if card.ranking.higher_is_better else "lower"
-    return (
-        f"Entries are ranked by {card.ranking.title} {where}; {direction} is better. Values are compared at "
-        f"{card.decimals} decimals, although fewer are shown: no more than the number of cases supports. "
-        f"{_equal(card)} is still equal shares a rank. An entry that failed, is incomplete or has an "
-        "undefined value is never ranked."
+    return say(
+        "rule.first_higher" if card.ranking.higher_is_better else "rule.first_lower",
+        metric=card.ranking.title,
+        where=where,
+        decimals=card.decimals,
+        equal=_equal(card),
     )
 
 
 def _rule_by_case(standing: Standings, where: str) -> str:
     """Return the rule of BraTS 2017-2020, and what follows from it."""
     card = standing.card
-    at = f", at {card.decimals} decimals" if card.tie_breakers else ""
-    return (
-        f"For each case and each of {titles_of(card)}, the {count(len(standing.ranked))} ranked entries are "
-        f"ranked {where}; equal ones share the mean of their ranks, and a value that is not defined is the "
-        "worst. The mean of an entry's ranks divided by the number of ranked entries is its rank score; "
-        "lower is better. It depends on who takes part: a new entry changes the scores of all, and those of "
-        "two boards cannot be compared. Sums of ranks are whole numbers and compared exactly. "
-        f"{_equal(card, at)} is still equal shares a rank. An entry that failed, is incomplete or whose "
-        "scores do not cover every case is never ranked and changes nobody's score; neither does a reference "
-        "answer, whose score is the one it would have as one more entry, alone."
+    return say(
+        "rule.by_case",
+        titles=titles_of(card),
+        n=count(len(standing.ranked)),
+        where=where,
+        equal=_equal(card, "rule.equal_ties_at"),
     )
 
 
-def _equal(card: Card, how: str = "") -> str:
-    ties = ", then ".join(card.metric(key).title for key in card.tie_breakers)
-    return f"Equal entries are ordered by {ties}{how}; what" if ties else "What"
+def _equal(card: Card, how: str = "rule.equal_ties") -> str:
+    titles = [card.metric(key).title for key in card.tie_breakers]
+    if not titles:
+        return say("rule.equal")
+    ties = reduce(lambda first, second: say("rule.then", first=first, second=second), titles)
+    return say(how, ties=ties, decimals=card.decimals)
 
 
 def warnings_of(standing: Standings) -> tuple[str, ...]:
@@ -117,18 +104,18 @@ def warnings_of(standing: Standings) -> tuple[str, ...]:
     board = standing.board
     if board is None:
         return ()
-    found = list(standing.notes)
+    found: list[str] = list(standing.notes)
     if (old := sum(row.reason == OLD_SCORER for row in standing.rows)) > 0:
         found.append(
-            f"The scores on this board were made by {len(board.scorers)} versions of the scorer (challenge "
-            f"version {', '.join(clean(v, 20) for v in board.versions)}), which cannot be compared: only "
-            f"those of the newest are ranked, and {old} {'entry is' if old == 1 else 'entries are'} not."
+            say(
+                "notice.scorers",
+                scorers=len(board.scorers),
+                versions=", ".join(clean(v, 20) for v in board.versions),
+                n=old,
+            )
         )
     if len(board.truths) > 1:
-        found.append(
-            f"The test scores on this board were made against {len(board.truths)} different test truths: "
-            "only those against the newest record's truth are ranked."
-        )
+        found.append(say("notice.truths", n=len(board.truths)))
     return (*found, *_look_alikes(standing))
 
 
@@ -139,11 +126,7 @@ def _look_alikes(standing: Standings) -> tuple[str, ...]:
     for team in sorted(teams):
         groups.setdefault(unicodedata.normalize("NFKC", clean(team, NAME)).casefold(), []).append(team)
     alike = [group for group in groups.values() if len(group) > 1]
-    return tuple(
-        f"{len(group)} different teams have names that look alike: {_spelt(group)}. Their entries are kept "
-        "apart, and the link of each leads to its own page."
-        for group in alike[:MOST_WARNINGS]
-    )
+    return tuple(say("notice.alike", n=len(group), names=_spelt(group)) for group in alike[:MOST_WARNINGS])
 
 
 def _spelt(names: list[str]) -> str:
@@ -153,16 +136,26 @@ def _spelt(names: list[str]) -> str:
 
 def metrics_of(card: Card) -> tuple[MetricView, ...]:
     """Return what each metric means and does."""
-    score = (MetricView(TITLE, definition_of(card), "lower is better", "ranks"),) if card.by_case else ()
+    score = (
+        (MetricView(TITLE, definition_of(card), say("board.lower_sentence"), say("role.ranks")),)
+        if card.by_case
+        else ()
+    )
     return score + tuple(
         MetricView(
             title=metric.title,
             description=metric.description,
-            direction="higher is better" if metric.higher_is_better else "lower is better",
-            role=card.role(metric.key),
+            direction=say("board.higher_sentence" if metric.higher_is_better else "board.lower_sentence"),
+            role=role_of(card, metric.key),
         )
         for metric in card.metrics
     )
+
+
+def role_of(card: Card, key: str) -> str:
+    """Return what a metric does for the ranking, in words; "" for one that is only shown."""
+    role = card.role(key)
+    return say(f"role.{role}") if role else ""
 
 
 def facts_of(standing: Standings) -> tuple[Fact, ...]:
@@ -171,30 +164,29 @@ def facts_of(standing: Standings) -> tuple[Fact, ...]:
     if board is None:
         return challenge_facts(card)
     data = board.newest.data
-    kind = "phantom: synthetic patients, made by the harness" if data.phantom else "real patients"
     return (
-        Fact("Data", kind),
-        *((Fact("Options", clean(board.options), code=True),) if board.options else ()),
-        Fact("Development set", f"{count(data.n_development)} cases"),
-        Fact("Test set", f"{count(data.n_test)} cases"),
-        Fact("Cross-validation", f"{card.folds} folds, grouped by patient, set by the challenge"),
-        Fact("Fingerprint", board.fingerprint, code=True),
-        Fact("Challenge version", ", ".join(clean(version, 20) for version in board.versions)),
+        Fact(say("facts.data"), say("facts.phantom" if data.phantom else "facts.real")),
+        *((Fact(say("facts.options"), clean(board.options), code=True),) if board.options else ()),
+        Fact(say("facts.development"), say("facts.cases", n=count(data.n_development))),
+        Fact(say("facts.test"), say("facts.cases", n=count(data.n_test))),
+        Fact(say("facts.cv"), say("facts.cv_text", n=card.folds)),
+        Fact(say("facts.fingerprint"), board.fingerprint, code=True),
+        Fact(say("facts.version"), ", ".join(clean(version, 20) for version in board.versions)),
         *challenge_facts(card),
     )
 
 
 def challenge_facts(card: Card) -> tuple[Fact, ...]:
     """Return where the data come from, for those fields that are filled."""
-    pairs = (("Data access", card.data_access), ("Licence", card.licence), ("Citation", card.citation))
-    return tuple(Fact(term, text) for term, text in pairs if text)
+    pairs = (("access", card.data_access), ("licence", card.licence), ("citation", card.citation))
+    return tuple(Fact(say(f"facts.{term}"), text) for term, text in pairs if text)
 
 
 def isolation_of(standing: Standings) -> tuple[tuple[str, str], ...]:
     """Return the explanation of every isolation that the board shows."""
     shown = {row.record.isolation for row in standing.rows if row.record.entry.route == "code"}
     words = [(name, text) for name, text in ISOLATION.items() if name in shown]
-    return (*words, ("file or reference", NO_CODE))
+    return (*words, (say("isolation.file_or_reference"), NO_CODE))
 
 
 def published_of(item: Published, card: Card) -> PublishedView:
@@ -208,7 +200,7 @@ def commands_of(card: Card, options: str = "") -> tuple[tuple[str, str], ...]:
     """Return what to type to enter the board of these options, to score a file and to rebuild these pages."""
     asked = f"challenge={card.name}" + (f" {clean(options)}" if options else "")
     return (
-        ("Train and score a model", f"harness run {asked} submission=NAME"),
-        ("Score a prediction file", f"harness score {asked} predictions=FILE"),
-        ("Build these pages again", f"harness leaderboard challenge={card.name}"),
+        (say("command.run"), f"harness run {asked} submission=NAME"),
+        (say("command.score"), f"harness score {asked} predictions=FILE"),
+        (say("command.build"), f"harness leaderboard challenge={card.name}"),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from harness.contracts import Metric
+from leaderboard.wording import twin
 
 __all__ = ["Card", "MetricFacts", "Published", "Rule", "card_of"]
 
@@ -78,12 +79,12 @@ class Card:
         return self.metrics[0]
 
     def role(self, key: str) -> str:
-        """Return what a metric does for the ranking; "" for one that is only shown."""
+        """Return what a metric does for the ranking: ranks, by_case, ties; "" for one that is only shown."""
         if self.by_case and key in self.columns:
-            return "ranked by case"
+            return "by_case"
         if not self.by_case and key == self.ranking.key:
             return "ranks"
-        return "breaks ties" if key in self.tie_breakers else ""
+        return "ties" if key in self.tie_breakers else ""
 
     def metric(self, key: str) -> MetricFacts:
         """Return the metric of that key.
@@ -130,14 +131,15 @@ _WORDS = ("title", "task", "version", "description", "licence", "data_access", "
 
 
 def _text(content: Mapping[str, Any], key: str) -> str:
-    value = content.get(key)
-    return "" if value is None else str(value).strip()
+    """Return a text with its Korean twin, "<key>_ko", if the challenge gives one."""
+    values = (content.get(name) for name in (key, f"{key}_ko"))
+    return twin(*("" if value is None else str(value).strip() for value in values))
 
 
 def _facts(item: Mapping[str, Any], metric: Metric) -> MetricFacts:
     return MetricFacts(
         key=item["key"],
-        title=item.get("title") or metric.title,
+        title=_text(item, "title") or metric.title,
         description=_text(item, "description"),
         higher_is_better=metric.higher_is_better,
         low=metric.low,

@@ -91,7 +91,9 @@ def _read(path: Path, columns: tuple[str, ...]) -> Found | str:
         if any(table[name].null_count for name in names[:3]):
             return UNREADABLE
         words = [np.array(table[name].cast(pa.string()).to_pylist(), dtype=np.str_) for name in names[:3]]
-        values = np.column_stack([table[name].cast(pa.float64()).to_numpy() for name in columns])
+        values = np.empty((table.num_rows, len(columns)))
+        for place, name in enumerate(columns):
+            values[:, place] = table[name].cast(pa.float64()).to_numpy()
     except FileNotFoundError:
         return MISSING
     except (OSError, KeyError, ValueError, pa.ArrowException):
@@ -269,6 +271,15 @@ class Field:
         places = {name: place for place, name in enumerate(self.names)}
         return self.cumulative[[places[record.run_id] for record in records]]
 
+    def resampled(self, records: Iterable[RunRecord]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what the runs' ranks sum up to in each resample, and what divides them into scores.
+
+        (resamples, runs) whole numbers, doubled, and (resamples,).
+        """
+        worst = 2 * len(self.names) * len(self.higher)
+        drawn = worst * (np.bincount(self._patient) @ self._drawn)
+        return np.asarray((self.cumulative_of(records) @ self._drawn).T), np.asarray(drawn)
+
     def beside(self, values: NDArray[np.float64]) -> Beside:
         """Return what one more run would have, alone."""
         own, added = as_one_more(self.values, values, self.higher)
@@ -318,6 +329,10 @@ class ByCase:
     patients: int
     cumulative: NDArray[np.int64] = field(repr=False, compare=False)
     """Of the ranked, (entries, patients): for sums alone, never shown."""
+    sums: NDArray[np.float64] = field(repr=False, compare=False)
+    """Of the ranked, their rank sums in each resample, (resamples, entries)."""
+    divisors: NDArray[np.float64] = field(repr=False, compare=False)
+    """What makes them scores, (resamples,)."""
 
     def of(self, name: str, *, main: bool = True) -> Interval | None:
         """Return a row's score on the half that ranks, or on the other; None if it has none."""

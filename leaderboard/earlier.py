@@ -10,6 +10,7 @@ from leaderboard.card import Card
 from leaderboard.case_ranks import Reader
 from leaderboard.judging import age
 from leaderboard.standings import Board, Standings, standings
+from leaderboard.wording import say
 
 __all__ = ["Earlier", "EarlierLink", "earlier_boards", "earlier_standings", "link_of"]
 
@@ -24,7 +25,7 @@ class Earlier:
     changed: str
     """The day of the first score that was made otherwise."""
     what: str
-    """What changed then."""
+    """What changed then: "scorer" or "truth"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def earlier_boards(board: Board) -> tuple[Earlier, ...]:
     found = []
     for (key, records), (after, later) in itertools.pairwise(groups):
         if any(record.entry.route != "reference" for record in records):
-            what = "scorer" if key[0] != after[0] else "test truth"
+            what = "scorer" if key[0] != after[0] else "truth"
             changed = min(record.finished for record in later)[:10]
             name = f"{board.id}-before-{'-'.join(part[:8] for part in key if part)}"
             found.append(Earlier(name, records, changed, what))
@@ -76,10 +77,7 @@ def _own(records: tuple[RunRecord, ...], truth: str) -> tuple[RunRecord, ...]:
 
 def earlier_standings(earlier: Earlier, board: Board, card: Card, read: Reader) -> Standings:
     """Rank the records of before a change, with a label that says so."""
-    label = (
-        f"This is the board before the change of {earlier.changed}: another {earlier.what} has judged since. "
-        f"It is kept as it was; the board of today is {board.id}."
-    )
+    label = say(f"notice.before_{earlier.what}", date=earlier.changed, board=board.id)
     standing = standings(earlier.records, card, read)
     return replace(standing, notes=(label, *standing.notes))
 
@@ -87,7 +85,4 @@ def earlier_standings(earlier: Earlier, board: Board, card: Card, read: Reader) 
 def link_of(earlier: Earlier, standing: Standings) -> EarlierLink:
     """Return how the board of today names an earlier one."""
     n = len(standing.ranked) + len(standing.unranked)
-    entries = "1 entry" if n == 1 else f"{n} entries"
-    return EarlierLink(
-        earlier.id, f"before the change of {earlier.changed} (another {earlier.what}): {entries}"
-    )
+    return EarlierLink(earlier.id, say(f"board.before_{earlier.what}", date=earlier.changed, n=n))

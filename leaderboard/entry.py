@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.records import Cell as FoldCell
 from harness.records import Half, RunRecord
-from leaderboard.about import ISOLATION, NO_CODE, Fact
+from leaderboard.about import ISOLATION, NO_CODE, Fact, role_of
 from leaderboard.card import Card, MetricFacts
+from leaderboard.explained import ExplainedView
 from leaderboard.figures import Strip, strip
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.plots import Plots
@@ -19,6 +21,7 @@ from leaderboard.text import clean, clean_block, count, duration, memory, number
 from leaderboard.tuned import tuned_of
 from leaderboard.values import Value, decimals_of, value_of
 from leaderboard.viewer import ViewerView
+from leaderboard.wording import both, date, korean, say, twin
 
 __all__ = ["EntryView", "entry_view", "shared_decimals"]
 
@@ -94,6 +97,8 @@ class EntryView:
     """Of the out-of-fold half alone: on the test set they would spell out sealed labels."""
     viewer: ViewerView | None
     """Slices of chosen cases, of the out-of-fold half too."""
+    explained: ExplainedView | None
+    """Grad-CAM maps of held-out cases, where `harness explain` made any."""
     facts: tuple[Fact, ...]
     tuned: str
     """The mark of a tuned entry; empty of another."""
@@ -103,6 +108,8 @@ class EntryView:
     command: str
     isolation: str
     isolation_words: str
+    comparable: bool
+    """Whether the board has a page that compares it with another entry."""
 
     @property
     def few(self) -> int:
@@ -129,6 +136,7 @@ def entry_view(
     decimals: Decimals,
     plots: Plots = NO_PLOTS,
     viewer: ViewerView | None = None,
+    explained: ExplainedView | None = None,
 ) -> EntryView:
     """Return what an entry's page shows; `plots` are the figures of the search of a tuned one."""
     record, card, board = row.record, standing.card, standing.board
@@ -145,7 +153,7 @@ def entry_view(
         title=clean(record.entry.title, 300),
         description=_paragraphs(record.entry.description),
         standing=_sentence(row, standing),
-        note=f"{row.note[:1].upper()}{row.note[1:]}." if row.note else "",
+        note=_as_sentence(row.note),
         ok=row.status == "complete",
         failures=_failures(row),
         n_cv=_cases(record.cv),
@@ -156,6 +164,7 @@ def entry_view(
         folds=tuple(_fold(cell, card, decimals) for cell in sorted(record.cells, key=_fold_order)),
         panels=panel_views(record.cv),
         viewer=viewer,
+        explained=explained,
         facts=_facts(row, card),
         tuned=tuned.mark if (tuned := tuned_of(record.sweep, ranking)) else "",
         search=search_view(record.sweep, card.ranking, ranking, plots) if record.sweep else None,
@@ -164,23 +173,37 @@ def entry_view(
         command=clean(record.command, 4000),
         isolation=clean(record.isolation, 20) if code else "–",
         isolation_words=ISOLATION.get(record.isolation, "") if code else NO_CODE,
+        comparable=len(standing.ranked) > 1
+        and row.status == "complete"
+        and record.entry.route != "reference",
     )
 
 
 def _sentence(row: Row, standing: Standings) -> str:
     half = HALVES[standing.half]
     if row.status != "complete":
-        return f"Not ranked: {clean(row.reason, 400)}"
+        return say("entry.standing_not_ranked", reason=clean(row.reason, 400))
     if row.record.entry.route == "reference":
-        return f"Reference answer: never ranked; its {half} score would stand at rank {row.rank}."
-    shared = sum(other.rank == row.rank for other in standing.ranked) - 1
-    tie = f", shared with {shared} other{'s' if shared > 1 else ''}" if shared else ""
-    shift = ""
-    if row.shift is not None:
-        shift = (
-            f" Of the entries with both scores, it is rank {row.cv_rank} on CV and {row.test_rank} on test."
-        )
-    return f"Rank {row.rank} of {len(standing.ranked)} on {half}{tie}.{shift}"
+        return say("entry.standing_reference", half=half, rank=row.rank)
+    first = bisect_left(standing.ranked, row.rank or 0, key=_rank)
+    shared = bisect_right(standing.ranked, row.rank or 0, lo=first, key=_rank) - first - 1
+    key = "entry.standing_shared" if shared else "entry.standing"
+    place = say(key, rank=row.rank, total=count(len(standing.ranked)), half=half, n=shared)
+    if row.shift is None:
+        return place
+    return both((place, say("entry.standing_shift", cv=row.cv_rank, test=row.test_rank)))
+
+
+def _rank(row: Row) -> int:
+    return row.rank or 0
+
+
+def _as_sentence(note: str) -> str:
+    """Return a note with a capital letter and a full stop, in both languages."""
+    if not note:
+        return ""
+    korean_note = korean(note)
+    return twin(f"{note[:1].upper()}{note[1:]}.", korean_note + "." * (korean_note[-1] != "."))
 
 
 def _failures(row: Row) -> tuple[str, ...]:
@@ -188,12 +211,12 @@ def _failures(row: Row) -> tuple[str, ...]:
     if row.record.failures:
         return tuple(clean(text, 400) for text in row.record.failures)
     cells = [cell for cell in sorted(row.record.cells, key=_fold_order) if cell.state != "done"]
-    return tuple(f"Fold {cell.fold}: {_failure(cell)}" for cell in cells)
+    return tuple(say("entry.fold_failed", fold=cell.fold, reason=_failure(cell)) for cell in cells)
 
 
 def _failure(cell: FoldCell) -> str:
-    kind, reason = clean(cell.failure_kind or "failed", 40), cell.failure_reason or ""
-    return f"{kind}: {clean(reason, 400)}" if reason.strip() else f"{kind}, no reason given"
+    kind, reason = clean(cell.failure_kind or say("entry.failed_kind"), 40), cell.failure_reason or ""
+    return both((kind, clean(reason, 400)), ": ") if reason.strip() else say("entry.no_reason", kind=kind)
 
 
 def _maybe(text: str | None, longest: int) -> str:
@@ -201,17 +224,22 @@ def _maybe(text: str | None, longest: int) -> str:
 
 
 def _cases(half: Half | None) -> str:
-    return "not scored" if half is None else f"{half.n_scored} of {half.n_expected} cases"
+    return (
+        say("entry.not_scored")
+        if half is None
+        else say("entry.cases", n=half.n_scored, expected=half.n_expected)
+    )
 
 
 def _metric(metric: MetricFacts, record: RunRecord, card: Card, decimals: Decimals) -> MetricRow:
     spread = fold_spread(record, metric.key)
     digits = decimals[metric.key, "cv"]
-    words = f"{spread.defined} of {len(spread.values)} folds have a value" if spread.values else ""
+    n = len(spread.values)
+    words = say("entry.folds_defined", defined=spread.defined, n=n) if n else ""
     return MetricRow(
         title=metric.title,
-        role=card.role(metric.key),
-        direction="higher is better" if metric.higher_is_better else "lower is better",
+        role=role_of(card, metric.key),
+        direction=say("board.higher" if metric.higher_is_better else "board.lower"),
         cv=value_of(record.cv, metric.key, digits),
         test=value_of(record.test, metric.key, decimals[metric.key, "test"]),
         folds=Value(spread_text(spread.mean, spread.sd, digits), exact=words),
@@ -275,24 +303,25 @@ def _fold_order(cell: FoldCell) -> tuple[int, int]:
 def _facts(row: Row, card: Card) -> tuple[Fact, ...]:
     record, entry = row.record, row.record.entry
     code = entry.route == "code"
-    folds = f"{record.n_folds}" + ("" if record.n_folds == card.folds else f" instead of {card.folds}")
+    key = "facts.folds_seed_text" if record.n_folds == card.folds else "facts.folds_seed_differ"
+    folds = say(key, n=record.n_folds, usual=card.folds, seed=record.seed)
     pairs: list[tuple[str, str, bool]] = [
-        ("Team", clean(entry.team, 300), False),
-        ("Entry", clean(entry.name, 200), True),
-        ("Route", ROUTES[entry.route], False),
-        ("Changed by", clean(" ".join(entry.overrides), 500) if entry.overrides else "", True),
-        ("Licence", _maybe(entry.licence, 300), False),
-        ("Parameters", count(entry.parameters) if entry.parameters else "", False),
-        ("Folds and seed", f"{folds} folds, seed {record.seed}" if code else "", False),
-        ("Reproduced", row.reproduced, False),
-        ("Time of all folds", duration(record.seconds) if code else "", False),
-        ("Started", clean(record.started, 40), False),
-        ("Finished", clean(record.finished, 40), False),
-        ("Earlier runs", str(row.earlier) if row.earlier else "", False),
-        ("Digest", clean(entry.digest, 100), True),
-        ("Run", clean(record.run_id, 200), True),
+        ("team", clean(entry.team, 300), False),
+        ("entry", clean(entry.name, 200), True),
+        ("route", ROUTES[entry.route], False),
+        ("overrides", clean(" ".join(entry.overrides), 500) if entry.overrides else "", True),
+        ("licence", _maybe(entry.licence, 300), False),
+        ("parameters", count(entry.parameters) if entry.parameters else "", False),
+        ("folds_seed", folds if code else "", False),
+        ("reproduced", row.reproduced, False),
+        ("time", duration(record.seconds) if code else "", False),
+        ("started", clean(date(record.started), 40), False),
+        ("finished", clean(date(record.finished), 40), False),
+        ("earlier", str(row.earlier) if row.earlier else "", False),
+        ("digest", clean(entry.digest, 100), True),
+        ("run", clean(record.run_id, 200), True),
     ]
-    return tuple(Fact(term, text, code=fixed) for term, text, fixed in pairs if text)
+    return tuple(Fact(say(f"facts.{term}"), text, code=fixed) for term, text, fixed in pairs if text)
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:

@@ -110,6 +110,7 @@ def _row(section: str, row: Row, standing: Standings) -> dict[str, Any]:
         "cv_rank": row.cv_rank,
         "test_rank": row.test_rank,
         "shift": row.shift,
+        **_place(row),
         "fold_mean": spread.mean,
         "fold_sd": spread.sd,
         "folds_defined": spread.defined,
@@ -124,6 +125,23 @@ def _row(section: str, row: Row, standing: Standings) -> dict[str, Any]:
         **_by_case(row, standing),
         "cv": _half(record.cv, standing),
         "test": _half(record.test, standing),
+    }
+
+
+def _place(row: Row) -> dict[str, Any]:
+    """Return the rank interval, the tie group, and the difference to the first entry."""
+    place, gap = row.place, row.place.difference if row.place else None
+    return {
+        "rank_low": place.low if place else None,
+        "rank_high": place.high if place else None,
+        "tied_from": place.first if place else None,
+        "tied_to": place.last if place else None,
+        "to_first": gap.value if gap else None,
+        "to_first_low": gap.low if gap else None,
+        "to_first_high": gap.high if gap else None,
+        "to_first_p": place.p if place else None,
+        "to_first_p_holm": place.p_holm if place else None,
+        "over_naive": row.over_naive,
     }
 
 
@@ -187,7 +205,9 @@ def _inert(value: object) -> object:
 
 _HEAD = (
     *("section", "rank", "would_rank", "status", "reason", "note", "team", "title", "entry", "overrides"),
-    *("route", "isolation", "cv_rank", "test_rank", "shift", "fold_mean", "fold_sd", "folds_defined"),
+    *("route", "isolation", "cv_rank", "test_rank", "shift"),
+    *("rank_low", "rank_high", "tied_from", "tied_to", "to_first", "to_first_low", "to_first_high"),
+    *("to_first_p", "to_first_p_holm", "over_naive", "fold_mean", "fold_sd", "folds_defined"),
     *(
         "folds",
         "seconds",

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from leaderboard.text import clean, number
 
-__all__ = ["Axis", "Chart", "Series", "Strip", "Whisker", "axis_for", "chart", "strip", "whisker"]
+__all__ = [
+    "Axis",
+    "Chart",
+    "Forest",
+    "Series",
+    "Strip",
+    "Whisker",
+    "axis_for",
+    "chart",
+    "forest",
+    "strip",
+    "whisker",
+]
 
 WHISKER_WIDTH, STRIP_WIDTH = 180.0, 120.0
 INSET = 6.0
@@ -48,6 +60,18 @@ class Whisker:
 
 
 @dataclass(frozen=True, slots=True)
+class Forest:
+    """The values of a table's rows with their intervals, drawn on one axis."""
+
+    whiskers: tuple[Whisker | None, ...]
+    """One a row; None where the value is undefined."""
+    reference: float
+    """Coordinate of the value that knows nothing."""
+    ends: str
+    """The axis in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Strip:
     """The values of the folds as dots, with their mean."""
 
@@ -66,6 +90,8 @@ class Series:
     path: str
     dots: tuple[tuple[float, float, float, str], ...]
     """x, y, radius and words of each point; only where counts are given."""
+    band: str = ""
+    """SVG path of the interval around it; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +145,24 @@ def whisker(value: float, low: float | None, high: float | None, axis: Axis) -> 
     return Whisker(axis.at(value, start, end), line)
 
 
+def forest(panel: Mapping[str, Any]) -> Forest:
+    """Place the rows of a table whose `forest` names the columns "value", "low" and "high", and "reference".
+
+    Raises:
+        KeyError, TypeError, ValueError: if a name is no column, or a value no number.
+    """
+    given, columns = panel["forest"], list(panel["columns"])
+    places = [columns.index(given[part]) for part in ("value", "low", "high")]
+    rows = [[None if row[k] is None else float(row[k]) for k in places] for row in panel["rows"]]
+    reference = float(given["reference"])
+    known = [number for row in rows for number in row if number is not None]
+    axis = axis_for([*known, reference], -math.inf, math.inf)
+    drawn = tuple(None if value is None else whisker(value, low, high, axis) for value, low, high in rows)
+    middle = axis.at(reference, INSET, WHISKER_WIDTH - INSET)
+    ends = (number(end, axis.decimals) for end in (axis.low, axis.high))
+    return Forest(drawn, middle, " – ".join(ends))
+
+
 def strip(values: Iterable[float | None], mean: float, decimals: int) -> Strip | None:
     """Place the folds' values between their lowest and highest; None for fewer than two."""
     known = [value for value in values if value is not None]
@@ -144,7 +188,8 @@ def chart(panel: Mapping[str, Any]) -> Chart:
     low, high = (0.0, 1.0) if square else (-math.inf, math.inf)
     unit = [0.0, 1.0] if square else []
     x_axis = axis_for([x for x, _, _ in spot] + unit, low, high)
-    y_axis = axis_for([y for _, y, _ in spot] + unit, low, high)
+    upright = square or (bool(panel.get("y_from_0_to_1")) and all(0 <= y <= 1 for _, y, _ in spot))
+    y_axis = axis_for([0.0, 1.0], 0.0, 1.0) if upright else axis_for([y for _, y, _ in spot], low, high)
     right, bottom = CHART_WIDTH - RIGHT, CHART_HEIGHT - BOTTOM
     return Chart(
         title=clean(panel.get("title", "")),
@@ -153,7 +198,10 @@ def chart(panel: Mapping[str, Any]) -> Chart:
         x_marks=x_axis.marks(LEFT, right),
         y_marks=y_axis.marks(bottom, TOP),
         diagonal=f"M{LEFT:g} {bottom:g}L{right:g} {TOP:g}" if panel.get("diagonal") and square else "",
-        series=tuple(_series(i, name, points, x_axis, y_axis) for i, (name, points) in enumerate(lines)),
+        series=tuple(
+            replace(_series(i, name, points, x_axis, y_axis), band=_band(given, x_axis, y_axis))
+            for i, ((name, points), given) in enumerate(zip(lines, panel["series"], strict=False))
+        ),
     )
 
 
@@ -170,6 +218,22 @@ def _points(series: Mapping[str, Any]) -> tuple[str, list[Point]]:
         if x is not None and y is not None and math.isfinite(x) and math.isfinite(y)
     ]
     return clean(series.get("name", "")), known
+
+
+def _band(series: Mapping[str, Any], x_axis: Axis, y_axis: Axis) -> str:
+    """Return the path along the upper ends of a series' intervals and back along the lower ones."""
+    rows = zip(series["x"], series.get("low") or [], series.get("high") or [], strict=False)
+    known = [
+        tuple(float(value) for value in row)
+        for row in list(rows)[:MOST_POINTS]
+        if all(value is not None and math.isfinite(value) for value in row)
+    ]
+    if len(known) < 2:
+        return ""
+    right, bottom = CHART_WIDTH - RIGHT, CHART_HEIGHT - BOTTOM
+    edge = [(x, high) for x, _, high in known] + [(x, low) for x, low, _ in reversed(known)]
+    places = [(x_axis.at(x, LEFT, right), y_axis.at(y, bottom, TOP)) for x, y in edge]
+    return "".join(f"{'L' if i else 'M'}{x:g} {y:g}" for i, (x, y) in enumerate(places)) + "Z"
 
 
 def _series(index: int, name: str, points: Sequence[Point], x_axis: Axis, y_axis: Axis) -> Series:

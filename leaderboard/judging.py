@@ -9,6 +9,7 @@ from typing import Literal
 
 from harness.records import Half, RunRecord
 from leaderboard.card import Card
+from leaderboard.wording import both, say
 
 __all__ = [
     "OLD_SCORER",
@@ -34,19 +35,8 @@ Status = Literal["complete", "outdated", "failed", "partial", "undefined", "inva
 
 STRENGTH = {"bubblewrap": 2, "reduced": 1, "none": 0}
 ROUNDING = 1e-9
-OLD_SCORER = "scored by an earlier version of the scorer: type the same command again to score it again"
-OLD_TRUTH = "scored against an older test truth: score it again"
-HALF_WORDS = {"cv": "pooled out-of-fold (CV)", "test": "test"}
-NEWEST = {
-    "complete": "is complete",
-    "outdated": "has outdated scores",
-    "failed": "failed",
-    "partial": "is incomplete",
-    "undefined": "has no defined score",
-    "invalid": "has an impossible score",
-    "unscored": "has no score on the half that ranks",
-    "unmatched": "has no scores by case that fit this board",
-}
+OLD_SCORER, OLD_TRUTH = say("reason.old_scorer"), say("reason.old_truth")
+HALF_WORDS = {"cv": say("reason.half_cv"), "test": say("reason.half_test")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +145,13 @@ def _status(record: RunRecord, card: Card, half: HalfName) -> Status:
 def _outside(record: RunRecord, card: Card) -> str:
     """Return a sentence on the first value that its metric cannot have; "" if there is none."""
     for metric in card.metrics:
-        for name, half in (("test", record.test), ("CV", record.cv)):
+        for name, half in (("test_half", record.test), ("cv", record.cv)):
             value = scored(half, metric.key)
             if value is not None and not metric.low - ROUNDING <= value <= metric.high + ROUNDING:
-                bounds = f"its bounds {metric.low:g} to {metric.high:g}"
-                return f"{metric.title} ({name}) is {value!r}, outside {bounds}."
+                low, high, where = f"{metric.low:g}", f"{metric.high:g}", say(f"board.{name}")
+                return say(
+                    "reason.outside", metric=metric.title, half=where, value=repr(value), low=low, high=high
+                )
     return ""
 
 
@@ -167,20 +159,21 @@ def _reason(record: RunRecord, card: Card, half: HalfName, status: Status) -> st
     scores = half_of(record, half)
     failed = [cell for cell in record.cells if cell.state != "done"]
     if status in ("failed", "partial") and record.failures:
-        more = f" (and {len(record.failures) - 1} more)" if len(record.failures) > 1 else ""
-        return record.failures[0] + more
+        more, first = len(record.failures) - 1, record.failures[0]
+        return say("reason.failures_more", reason=first, n=more) if more else first
     if failed:
-        kinds = ", ".join(sorted({cell.failure_kind or "no reason given" for cell in failed}))
-        return f"{len(failed)} of {len(record.cells)} folds failed ({kinds})."
+        kinds = both(sorted({cell.failure_kind or say("reason.no_kind") for cell in failed}), ", ")
+        return say("reason.folds", failed=len(failed), n=len(record.cells), kinds=kinds)
     if status == "partial" and scores is not None:
-        return f"{scores.n_scored} of {scores.n_expected} {half} cases are scored."
+        where = say(f"reason.half_{half}")
+        return say("reason.partial", n=scores.n_scored, expected=scores.n_expected, half=where)
     if status == "unscored" and half == "test":
-        return "No test score: this board ranks on the test set."
+        return say("reason.unscored_test")
     if status == "invalid":
         return _outside(record, card)
     if status == "undefined":
-        return f"{card.ranking.title} is undefined (NaN) on the {HALF_WORDS[half]} predictions."
-    return "It has no scores." if status == "unscored" else "It failed, without a reason given."
+        return say("reason.undefined", metric=card.ranking.title, half=HALF_WORDS[half])
+    return say("reason.unscored" if status == "unscored" else "reason.failed")
 
 
 # ------------------------------------------------------------------ one run stands for an entry
@@ -206,8 +199,5 @@ def _worth(item: Judged) -> int:
 def note_of(stands: Judged, newest: Judged) -> str:
     """Say in words why the newest run of an entry is not the one that stands."""
     if newest.status == stands.status:
-        return (
-            f"newest run not shown: same files under a weaker isolation ({newest.record.isolation} "
-            f"instead of {stands.record.isolation})"
-        )
-    return f"newest run {NEWEST[newest.status]}; this is the newest complete one"
+        return say("reason.weaker", newest=newest.record.isolation, shown=stands.record.isolation)
+    return say("reason.newest", state=say(f"reason.is_{newest.status}"))

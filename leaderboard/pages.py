@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from leaderboard.about import (
     PHANTOM,
@@ -20,20 +20,28 @@ from leaderboard.about import (
     rule_of,
     warnings_of,
 )
-from leaderboard.card import Card
+from leaderboard.card import Card, MetricFacts
+from leaderboard.compare import SWAPS, Comparison
+from leaderboard.cost import CostView, cost_view
 from leaderboard.earlier import EarlierLink
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
 from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row
 from leaderboard.standings import Row, Standings, half_of
+from leaderboard.table import ROWS_A_PAGE, Column, Measure, Shape, cell_of_row, head_of
 from leaderboard.text import clean, count
+from leaderboard.values import Value
+from leaderboard.wording import both, say, templates
 
 __all__ = [
     "BoardView",
     "ChallengeView",
+    "CompareView",
     "IndexView",
     "Line",
     "board_view",
     "challenge_view",
+    "compare_view",
+    "for_scripts",
 ]
 
 
@@ -76,6 +84,8 @@ class BoardView:
     """The other metrics, whose columns a reader may ask for."""
     marks: tuple[tuple[float, str], ...]
     lines: tuple[Line, ...]
+    head: tuple[Column, ...]
+    cost: CostView | None
     ranked: tuple[RowView, ...]
     unranked: tuple[RowView, ...]
     references: tuple[RowView, ...]
@@ -107,12 +117,37 @@ class BoardView:
     @property
     def columns(self) -> int:
         """How many columns the ranking has at first."""
-        return 8 + 2 * self.has_other + len(self.breakers) + 3 * self.has_tuned
+        return sum(not column.more for column in self.head)
+
+    @property
+    def hidden(self) -> int:
+        """How many columns are shown on request only."""
+        return len(self.head) - self.columns
+
+    @property
+    def reason_width(self) -> int:
+        """Over how many columns the reason of an unranked row goes."""
+        return sum(not (column.more or column.end) for column in self.head) - 2
+
+    @property
+    def rows_a_page(self) -> int:
+        """How many rows the page brings; a script draws the others."""
+        return ROWS_A_PAGE
+
+    @property
+    def unranked_at_first(self) -> tuple[RowView, ...]:
+        """The unranked entries for which there is room behind the ranked ones."""
+        return self.unranked[: max(0, ROWS_A_PAGE - len(self.ranked))]
+
+    @staticmethod
+    def cell(row: RowView, column: Column) -> Value:
+        """Return what a row shows in a column of numbers."""
+        return cell_of_row(row, column)
 
     @property
     def has_tuned(self) -> bool:
         """Whether an entry of this board was tuned."""
-        return any(row.tuned is not None for row in (*self.ranked, *self.unranked))
+        return any(column.key == "trials" for column in self.head)
 
     @property
     def fits(self) -> bool:
@@ -143,6 +178,21 @@ class ChallengeView:
     commands: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CompareView:
+    """The page that compares two entries of a board."""
+
+    challenge: str
+    title: str
+    board_id: str
+    options: str
+    phantom: bool
+    notice: str
+    paired: int
+    """How many of the first entries are compared case by case."""
+    swaps: str
+
+
 # --------------------------------------------------------------------------------------- boards
 def board_view(
     standing: Standings, *, paired: bool = True, earlier: tuple[EarlierLink, ...] = ()
@@ -155,6 +205,7 @@ def board_view(
     if standing.board is None:
         raise ValueError("a board without a record has no page")
     card, board, columns = standing.card, standing.board, columns_of(standing)
+    shape = _shape(standing, columns)
     higher = card.ranking.higher_is_better and not card.by_case
     return BoardView(
         challenge=board.challenge,
@@ -166,9 +217,9 @@ def board_view(
         half=HALVES[standing.half],
         half_name=standing.half,
         other_half=HALVES[columns.other],
-        has_other=any(half_of(row.record, columns.other) is not None for row in standing.rows),
+        has_other=shape.has_other,
         metric=TITLE if card.by_case else card.ranking.title,
-        better="higher is better" if higher else "lower is better",
+        better=say("board.higher" if higher else "board.lower"),
         by_case=card.by_case,
         definition=definition_of(card) if card.by_case else "",
         test=test_of(standing.by_case),
@@ -177,6 +228,8 @@ def board_view(
         more=tuple(metric.title for metric in columns.more),
         marks=columns.axis.marks(6.0, 174.0),
         lines=_lines(standing, columns),
+        head=head_of(shape),
+        cost=cost_view(standing, columns, shape.main.title) if paired else None,
         ranked=tuple(row_view(row, standing, columns) for row in standing.ranked),
         unranked=tuple(row_view(row, standing, columns) for row in standing.unranked),
         references=tuple(row_view(row, standing, columns) for row in standing.references),
@@ -195,6 +248,29 @@ def board_view(
     )
 
 
+def _shape(standing: Standings, columns: Columns) -> Shape:
+    card, rows = standing.card, standing.ranked + standing.unranked
+    ranks = Measure(TITLE, "rank_score", columns.score_decimals + 1, higher_is_better=False)
+    return Shape(
+        main=ranks if card.by_case else _measure(card.ranking, columns),
+        half=columns.half,
+        other=columns.other,
+        has_other=any(half_of(row.record, columns.other) is not None for row in standing.rows),
+        by_case=card.by_case,
+        definition=definition_of(card) if card.by_case else "",
+        test=test_of(standing.by_case),
+        breakers=tuple(_measure(card.metric(key), columns) for key in card.tie_breakers),
+        more=tuple(_measure(metric, columns) for metric in columns.more),
+        has_tuned=any(row.record.sweep is not None for row in rows),
+        has_parameters=any(row.record.entry.parameters for row in rows),
+    )
+
+
+def _measure(metric: MetricFacts, columns: Columns) -> Measure:
+    digits = columns.decimals[metric.key, columns.half] + 1
+    return Measure(metric.title, metric.key, digits, metric.higher_is_better)
+
+
 def _lines(standing: Standings, columns: Columns) -> tuple[Line, ...]:
     """Return one line for each distinct value among the references, at most three."""
     found = dict[float, list[Row]]()
@@ -205,7 +281,7 @@ def _lines(standing: Standings, columns: Columns) -> tuple[Line, ...]:
         Line(
             columns.axis.at(value, 6.0, 174.0),
             columns.value(found[value][0], columns.half).text,
-            " · ".join(clean(row.record.entry.title, 60) for row in found[value]),
+            both((clean(row.record.entry.title, 60) for row in found[value]), " · "),
         )
         for value in sorted(found)[:3]
     )
@@ -224,3 +300,30 @@ def challenge_view(card: Card, boards: Sequence[BoardView]) -> ChallengeView:
         literature=tuple(published_of(item, card) for item in card.literature),
         commands=commands_of(card),
     )
+
+
+def compare_view(view: BoardView, found: Sequence[Comparison]) -> CompareView:
+    """Return what the page that compares two entries says before any is chosen."""
+    return CompareView(
+        challenge=view.challenge,
+        title=view.title,
+        board_id=view.board_id,
+        options=view.options,
+        phantom=view.phantom,
+        notice=view.notice,
+        paired=len({name for item in found for name in (item.first, item.second)}),
+        swaps=count(SWAPS),
+    )
+
+
+def for_scripts(view: BoardView) -> dict[str, Any]:
+    """Return what scripts need of a board besides its columns and rows."""
+    metrics = {
+        column.measure.key: {"title": column.measure.title, "higher": column.measure.higher_is_better}
+        for column in view.head
+        if column.measure is not None
+    }
+    return {
+        "aside": say("board.cv_of", metric=view.metric, half=view.other_half),
+        "compare": {"metrics": metrics, "words": templates("compare", "deciding_lead")},
+    }

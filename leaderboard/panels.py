@@ -1,8 +1,10 @@
 """A scorer's panel to tables, curves and notes, by the kind that each part names.
 
-{"kind": "table", "title", "columns": [...], "rows": [[...], ...]}
+{"kind": "table", "title", "columns": [...], "rows": [[...], ...],
+"forest": {"value": column, "low": column, "high": column, "reference": number}?}
 {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
-"series": [{"name", "x": [...], "y": [...], "n": [...]?}]}
+"y_from_0_to_1": bool?,
+"series": [{"name", "x": [...], "y": [...], "n": [...]?, "low": [...]?, "high": [...]?}]}
 {"kind": "note", "title"?, "text"}
 """
 
@@ -11,12 +13,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from harness.records import Half, plain
-from leaderboard.figures import Chart, chart
+from leaderboard.figures import Chart, Forest, chart, forest
 from leaderboard.text import clean, clean_block, number
+from leaderboard.wording import Text, say
 
 __all__ = ["Cell", "PanelView", "cell_of", "panel_views"]
 
@@ -44,12 +47,14 @@ class PanelView:
     """Whether a column holds numbers only."""
     rows: tuple[tuple[Cell, ...], ...] = ()
     chart: Chart | None = None
+    forest: Forest | None = None
+    """The intervals in a table's rows, drawn."""
     text: str = ""
 
     @property
     def broad(self) -> bool:
         """Whether it takes the whole width, because in one half of it it would be cut."""
-        return len(self.columns) > HALF_WIDTH
+        return len(self.columns) > HALF_WIDTH or self.forest is not None
 
 
 def panel_views(half: Half | None) -> tuple[PanelView, ...]:
@@ -63,7 +68,7 @@ def cell_of(value: object) -> Cell:
     if value is None:
         return Cell("–", numeric=True)
     if isinstance(value, bool):
-        return Cell("yes" if value else "no", numeric=False)
+        return Cell(say("site.yes" if value else "site.no"), numeric=False)
     if isinstance(value, int):
         return Cell(number(value, 0), numeric=True)
     if isinstance(value, float):
@@ -98,7 +103,15 @@ def _gathered(panel: Mapping[str, Any]) -> dict[str, Any]:
     if not single:
         return rest
     rows = [[clean(name, 80).replace("_", " "), value] for name, value in single]
-    return {"in numbers": {"kind": "table", "columns": ["", "value"], "rows": rows}, **rest}
+    return {
+        "in numbers": {
+            "title": say("entry.in_numbers"),
+            "kind": "table",
+            "columns": ["", say("site.unnamed_value")],
+            "rows": rows,
+        },
+        **rest,
+    }
 
 
 def _shaped(name: str, panel: Sequence[Any]) -> PanelView | None:
@@ -117,7 +130,8 @@ def _known(name: str, panel: Any) -> PanelView | None:  # noqa: ANN401  a panel 
         return _shaped(name, panel)
     kind = panel.get("kind") if isinstance(panel, Mapping) else None
     if kind == "table":
-        return _table(_title(panel.get("title") or name), panel["columns"], panel["rows"])
+        table = _table(_title(panel.get("title") or name), panel["columns"], panel["rows"])
+        return replace(table, forest=forest(panel)) if panel.get("forest") else table
     if kind == "curve":
         return PanelView("curve", _title(panel.get("title") or name), chart=chart(panel))
     if kind == "note":
@@ -127,6 +141,8 @@ def _known(name: str, panel: Any) -> PanelView | None:  # noqa: ANN401  a panel 
 
 def _title(name: object) -> str:
     text = clean(name, 100)
+    if isinstance(text, Text):
+        return text
     return text[:1].upper() + text[1:].replace("_", " ")
 
 
@@ -138,4 +154,6 @@ def _table(title: str, columns: Sequence[object], rows: Sequence[Sequence[object
     numeric = tuple(bool(cells) and all(row[k].numeric for row in cells) for k in range(width))
     names = tuple(clean(column, 80) if str(column).strip() else "" for column in columns[:width])
     hidden = len(rows) - len(cells)
-    return PanelView("table", title, names, numeric, cells, text=f"and {hidden} more rows" if hidden else "")
+    return PanelView(
+        "table", title, names, numeric, cells, text=say("entry.more_rows", n=hidden) if hidden else ""
+    )

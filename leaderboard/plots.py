@@ -18,6 +18,7 @@ from typing import Any
 
 from harness.records import RunRecord, dump
 from leaderboard.text import clean, clean_block
+from leaderboard.wording import both, say
 
 __all__ = ["NO_PLOTLY", "Bundle", "Plot", "Plots", "bundle", "plots_of"]
 
@@ -31,20 +32,10 @@ PART = re.compile(r"\((\d+ best|\d+ of \d+) trials\)$")
 STYLES = re.compile(rb'document\.getElementById\("([0-9a-f]{64})"\)')
 RENAMED = {"Best Value": "Best so far", "Step": "Fold", "Feasible Trial": "Trial"}
 OBJECTIVE = ("Objective Value", "Intermediate Value")
-UNREADABLE = "The figures of this search are not shown: the run's sweep_figures.json cannot be read."
-NO_PLOTLY = "The figures of this search are not shown: Plotly is not installed where these pages were built."
+UNREADABLE, NO_PLOTLY = say("plots.unreadable"), say("plots.no_plotly")
 WORDS = {
-    "history": ("History", "{metric} of each trial's pooled out-of-fold predictions, and the best so far."),
-    "folds": ("Fold by fold", "{metric} of each trial on each fold; a line that ends early was pruned."),
-    "importances": (
-        "Importance",
-        "Share of the variance of {metric} explained by each hyperparameter that all trials have (fANOVA).",
-    ),
-    "slices": ("Slices", "{metric} against each hyperparameter; a stronger colour is a later trial."),
-    "parallel_coordinates": (
-        "Parallel coordinates",
-        "A line is a trial, through its {metric} and its hyperparameters; a stronger colour is a better one.",
-    ),
+    **{name: name for name in ("history", "folds", "importances", "slices")},
+    "parallel_coordinates": "parallel",
 }
 
 
@@ -106,8 +97,10 @@ def plots_of(runs: Path, record: RunRecord, metric: str) -> Plots:
 def _plot(name: str, figure: Mapping[str, Any], metric: str) -> Plot:
     traces = [_trace(trace, metric) for trace in figure["data"]]
     layout = {key: _inert(item, metric) for key, item in figure["layout"].items() if LAYOUT.fullmatch(key)}
-    title, caption = WORDS.get(name, (clean(name, 80).replace("_", " ").capitalize(), ""))
-    caption = f"{caption.format(metric=metric)} {_left_out(figure['layout'])}".strip()
+    key = WORDS.get(name)
+    title = say(f"plots.{key}") if key else clean(name, 80).replace("_", " ").capitalize()
+    words = say(f"plots.{key}_words", metric=metric) if key else ""
+    caption = both((words, _left_out(figure["layout"])))
     content = dump({"data": traces, "layout": layout}, indent=None)
     return Plot(name if name in WORDS else "other", title, caption, _embedded(content))
 
@@ -116,7 +109,7 @@ def _left_out(layout: Mapping[str, Any]) -> str:
     """Say so where a figure shows a part of the trials."""
     title = layout.get("title") or {}
     found = PART.search(str(title.get("text", "")))
-    return f"Drawn: {found[1]} trials." if found else ""
+    return say("plots.drawn", part=found[1]) if found else ""
 
 
 def _trace(trace: Mapping[str, Any], metric: str) -> dict[str, Any]:

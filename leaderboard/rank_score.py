@@ -11,6 +11,7 @@ from leaderboard.case_ranks import PERMUTATIONS, ByCase
 from leaderboard.standings import Row, Standings
 from leaderboard.text import clean, count, decimals_for, number
 from leaderboard.values import Value, shown
+from leaderboard.wording import both, say
 
 __all__ = [
     "TITLE",
@@ -24,7 +25,7 @@ __all__ = [
     "versus_of",
 ]
 
-TITLE = "Rank score"
+TITLE = say("board.rank_score")
 MOST_DIGITS, MOST_PAIRS, SHORT = 4, 10, 120
 
 
@@ -44,15 +45,14 @@ def titles_of(card: Card) -> str:
     """Return the metrics that are ranked by case, in a list of words."""
     titles = [card.metric(key).title for key in card.columns]
     between = "; " if any("," in title for title in titles) else ", "
-    return titles[0] if len(titles) == 1 else f"{between.join(titles[:-1])}{between}and {titles[-1]}"
+    if len(titles) == 1:
+        return titles[0]
+    return say("rule.and", first=both(titles[:-1], between), between=between, last=titles[-1])
 
 
 def definition_of(card: Card) -> str:
     """Return what the score of this rule is."""
-    return (
-        f"The entry's mean rank among the ranked entries over all cases and {titles_of(card)}, divided by "
-        "the number of ranked entries: 1 is the worst. Lower is better."
-    )
+    return say("rule.score", titles=titles_of(card))
 
 
 def score_decimals(by_case: ByCase) -> int:
@@ -72,19 +72,15 @@ def versus_of(row: Row, by_case: ByCase | None) -> Value:
     if by_case is None or row.id not in by_case.against_leader:
         return Value("–")
     plain, corrected = by_case.against_leader[row.id]
-    return Value(_p(corrected), exact=f"{corrected!r} with Holm's correction, {plain!r} without")
+    return Value(_p(corrected), exact=say("rule.p_exact", corrected=repr(corrected), plain=repr(plain)))
 
 
 def test_of(by_case: ByCase | None) -> str:
     """Return what the p-values compare, in a sentence; "" where there is nothing to compare."""
     if by_case is None or not by_case.against_leader:
         return ""
-    others = len(by_case.against_leader)
-    tests = f"{count(others)} comparison{'s' if others > 1 else ''}"
-    return (
-        f"p: permutation test against the first entry, two-sided, on the ranks of {count(by_case.patients)} "
-        f"patients swapped {count(PERMUTATIONS)} times at random, with Holm's correction for {tests}."
-    )
+    others = count(len(by_case.against_leader))
+    return say("rule.test", patients=count(by_case.patients), swaps=count(PERMUTATIONS), n=others)
 
 
 def pairs_view(standing: Standings) -> PairsView | None:
@@ -96,19 +92,15 @@ def pairs_view(standing: Standings) -> PairsView | None:
     return PairsView(
         names=tuple((str(row.rank), clean(row.record.entry.team, SHORT)) for row in first),
         rows=tuple(_row(by_case.pairs[place, : len(first)].tolist(), place) for place in range(len(first))),
-        words=(
-            "The share of random swaps of two entries' ranks, patient by patient, that give a difference as "
-            f"large as the one seen (two-sided permutation test, {_swaps(by_case)}). Not corrected for the "
-            "number of pairs."
-        ),
+        words=say("rule.pairs", swaps=_swaps(by_case)),
         whole=len(first) == len(standing.ranked),
     )
 
 
 def _swaps(by_case: ByCase) -> str:
     if by_case.swaps == PERMUTATIONS:
-        return f"{count(PERMUTATIONS)} swaps"
-    return f"{count(by_case.swaps)} swaps, {count(PERMUTATIONS)} against the first entry"
+        return say("rule.swaps", n=count(PERMUTATIONS))
+    return say("rule.swaps_first", n=count(by_case.swaps), first=count(PERMUTATIONS))
 
 
 def _row(values: Sequence[float], place: int) -> tuple[Value, ...]:

@@ -11,15 +11,28 @@ from leaderboard.case_ranks import ByCase
 from leaderboard.figures import Axis, Whisker, axis_for, whisker
 from leaderboard.rank_score import score_decimals, score_of, versus_of
 from leaderboard.standings import FoldSpread, HalfName, Row, Standings, fold_spread, half_of, scored
-from leaderboard.text import clean, duration, number, spread_text
+from leaderboard.text import clean, count, duration, number, spread_text
 from leaderboard.tuned import Tuned, tuned_of
+from leaderboard.uncertainty import Place, Uncertainty
 from leaderboard.values import Value, decimals_of, value_of
+from leaderboard.wording import say
 
-__all__ = ["BOTH", "HALVES", "ROUTES", "Columns", "RowView", "columns_of", "row_view", "score_of_row"]
+__all__ = [
+    "BOTH",
+    "HALVES",
+    "ROUTES",
+    "Columns",
+    "RowView",
+    "columns_of",
+    "rank_span",
+    "rank_words",
+    "row_view",
+    "score_of_row",
+]
 
 SHORT, LONG = NAME, 400
-ROUTES = {"code": "trained here", "file": "prediction file", "reference": "reference"}
-HALVES = {"test": "test", "cv": "CV"}
+ROUTES = {name: say(f"route.{name}") for name in ("code", "file", "reference")}
+HALVES = {"test": say("board.test_half"), "cv": say("board.cv")}
 BOTH: tuple[HalfName, ...] = ("cv", "test")
 
 
@@ -29,6 +42,10 @@ class RowView:
 
     id: str
     rank: str
+    rank_span: str
+    """The rank interval, as in 1–3; "" without one."""
+    rank_words: str
+    """What the interval and the tie group are, in a sentence, or why there are none."""
     team: str
     title: str
     name: str
@@ -38,6 +55,8 @@ class RowView:
     route_words: str
     isolation: str
     status: str
+    state: str
+    """The status in words."""
     reason: str
     note: str
     """Says so where a newer run does not replace the one that is shown."""
@@ -59,6 +78,7 @@ class RowView:
     """Of an entry whose hyperparameters a search chose."""
     n: Value
     time: Value
+    parameters: Value
     folds_differ: str
     """Says so where the entry was run with another number of folds than the challenge's."""
     reproduced: str = ""
@@ -126,6 +146,8 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
     return RowView(
         id=row.id,
         rank="–" if row.rank is None else str(row.rank),
+        rank_span=rank_span(row.place),
+        rank_words=rank_words(row, standing.uncertainty),
         team=clean(entry.team, SHORT),
         title=clean(entry.title, SHORT),
         name=clean(entry.name, SHORT),
@@ -135,6 +157,7 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         route_words=ROUTES[entry.route],
         isolation=clean(record.isolation, 20) if entry.route == "code" else "",
         status=row.status,
+        state=say(f"status.{row.status}"),
         reason=clean(row.reason, LONG) if row.reason else "",
         note=row.note,
         main=columns.value(row, columns.half),
@@ -155,9 +178,29 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         tuned=tuned_of(record.sweep, {name: columns.decimals[key, name] for name in BOTH}),
         n=_n(main),
         time=_time(record),
+        parameters=_parameters(record),
         folds_differ=_folds_differ(record, columns.card),
         reproduced=row.reproduced,
     )
+
+
+def rank_span(place: Place | None) -> str:
+    """Return a rank interval, as in 1–3, or the rank alone where it never changed; "" without one."""
+    if place is None:
+        return ""
+    return str(place.low) if place.low == place.high else f"{place.low}–{place.high}"
+
+
+def rank_words(row: Row, uncertainty: Uncertainty | None) -> str:
+    """Return what a row's rank interval and tie group are; or why it has none."""
+    if uncertainty is None or row.rank is None:
+        return ""
+    if row.place is None:
+        return f"No rank interval: {uncertainty.missing.get(row.id, 'no resamples are stored beside it')}."
+    place = row.place
+    within = f"rank {place.low}" if place.low == place.high else f"rank {place.low} to {place.high}"
+    group = f"tie group of places {place.first} to {place.last}" if place.tied else "a tie group of its own"
+    return f"{within} in 95 % of {count(uncertainty.resamples)} resamples of the patients; {group}"
 
 
 def _plot(score: Interval | None, axis: Axis) -> Whisker | None:
@@ -170,7 +213,7 @@ def _shift(row: Row) -> Value:
     """Return "▲ 2" for two places won from CV to test."""
     if row.shift is None:
         return Value("–")
-    words = f"rank {row.cv_rank} on CV, rank {row.test_rank} on test"
+    words = f"{row.cv_rank} → {row.test_rank}"
     if row.shift == 0:
         return Value("=", exact=words)
     return Value(f"{'▲' if row.shift > 0 else '▼'} {abs(row.shift)}", exact=words)
@@ -179,23 +222,31 @@ def _shift(row: Row) -> Value:
 def _folds(spread: FoldSpread, decimals: int) -> Value:
     if spread.mean is None:
         return Value("–")
-    words = f"{spread.mean!r} mean, {spread.sd!r} sample sd, {spread.defined} of {len(spread.values)} folds"
+    sd = "" if spread.sd is None else f" ± {spread.sd:.6g}"
+    words = f"{spread.mean!r}{sd} ({spread.defined}/{len(spread.values)})"
     return Value(spread_text(spread.mean, spread.sd, decimals), exact=words)
 
 
 def _n(half: Half | None) -> Value:
     if half is None:
         return Value("–")
-    return Value(f"{half.n_scored}/{half.n_expected}", exact=f"{half.n_scored} of {half.n_expected} cases")
+    return Value(f"{half.n_scored}/{half.n_expected}")
 
 
 def _time(record: RunRecord) -> Value:
     if record.entry.route != "code" or record.seconds <= 0:
         return Value("–")
-    return Value(duration(record.seconds), exact=f"{record.seconds:.0f} s over all folds")
+    return Value(duration(record.seconds), exact=f"{record.seconds:.0f} s")
+
+
+def _parameters(record: RunRecord) -> Value:
+    n = record.entry.parameters
+    if not n:
+        return Value("–")
+    return Value(f"{n / 1e6:.3g} M" if n >= 100_000 else count(n), exact=str(n))
 
 
 def _folds_differ(record: RunRecord, card: Card) -> str:
     if record.entry.route != "code" or record.n_folds == card.folds:
         return ""
-    return f"{record.n_folds} folds instead of {card.folds}"
+    return say("board.folds_differ", n=record.n_folds, usual=card.folds)

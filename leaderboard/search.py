@@ -14,20 +14,13 @@ from leaderboard.standings import HalfName
 from leaderboard.text import MINUS, clean, count, duration, number
 from leaderboard.tuned import optimism_of, outer_half
 from leaderboard.values import Value
+from leaderboard.wording import say
 
 __all__ = ["SearchView", "search_view"]
 
 MOST_TRIALS, MOST_PARAMETERS = 5000, 60
-SAMPLERS = {
-    "tpe": "TPE (tree-structured Parzen estimator)",
-    "random": "random search",
-    "grid": "grid: every combination",
-    "cmaes": "CMA-ES (covariance matrix adaptation)",
-}
-PRUNERS = {
-    "wilcoxon": "Wilcoxon signed-rank test against the best trial, fold by fold",
-    "none": "none: every trial trains all folds",
-}
+SAMPLERS = {name: say(f"search.{name}") for name in ("tpe", "random", "grid", "cmaes")}
+PRUNERS = {name: say(f"search.{name}") for name in ("wilcoxon", "none")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,7 @@ def search_view(
     chosen = _chosen(sweep, trials, metric)
     digits = min(decimals["cv"] + 1, metric.digits)  # one more than of entries: trials share their cases
     rows = tuple(_trial(trial, names, digits, trial in chosen) for trial in trials[:MOST_TRIALS])
-    words = "outer folds" if sweep.nested else "test set"
+    words = say("search.on_outer" if sweep.nested else "search.on_test")
     return SearchView(
         nested=sweep.nested,
         metric=metric.title,
@@ -94,8 +87,8 @@ def search_view(
         optimism=optimism_of(sweep, decimals[half]),
         sentence=_sentence(sweep, metric, decimals, words),
         trials_in_all=count(len(sweep.trials)),
-        folds=f"{count(sweep.folds_trained)} of {count(sweep.folds_planned)}",
-        time=Value(duration(sweep.seconds), exact=f"{sweep.seconds:.0f} s over all trials"),
+        folds=say("search.folds_of", done=count(sweep.folds_trained), planned=count(sweep.folds_planned)),
+        time=Value(duration(sweep.seconds), exact=say("search.time_exact", n=f"{sweep.seconds:.0f}")),
         facts=_facts(sweep),
         names=tuple(clean(name, 120) for name in names),
         space=tuple(_dimension(name, sweep) for name in names),
@@ -133,37 +126,28 @@ def _chosen(sweep: SweepFacts, trials: Iterable[SweepTrial], metric: MetricFacts
 def _sentence(sweep: SweepFacts, metric: MetricFacts, decimals: Mapping[HalfName, int], words: str) -> str:
     """Say in words what the optimism of the search means."""
     if sweep.inner_best is None:
-        return "No trial was complete, so the search chose nothing and its score says nothing."
+        return say("search.nothing")
     inner = number(sweep.inner_best, decimals["cv"])
     half = outer_half(sweep)
-    best = "The best trials of the outer folds' searches had" if sweep.nested else "The best trial had"
+    nested = "_nested" if sweep.nested else ""
     if sweep.outer_score is None or sweep.optimism is None:
-        return (
-            f"{best} {metric.title} {inner} inside the search; with no score on cases that had no part in "
-            "the choice, nothing says how much of that is luck."
-        )
+        return say(f"search.no_outer{nested}", metric=metric.title, inner=inner)
     outer = number(sweep.outer_score, decimals[half])
     by = number(sweep.optimism, decimals[half])
     better = sweep.optimism > 0 and float(by) > 0
-    verdict = f"looked {by} better than it was" if better else "did not look better than it was"
-    return (
-        f"{best} {metric.title} {inner} inside the search, and the choice has {outer} on the {words}, "
-        f"which had no part in it: the search {verdict}. The best of many trials is in part the luckiest, so "
-        "an optimism above zero is to be expected."
+    judged = say("search.better", by=by) if better else say("search.not_better")
+    return say(
+        f"search.verdict{nested}", metric=metric.title, inner=inner, outer=outer, where=words, judged=judged
     )
 
 
 def _facts(sweep: SweepFacts) -> tuple[Fact, ...]:
-    kind = (
-        "nested: a search of its own inside each outer fold"
-        if sweep.nested
-        else "on the development set's own folds; the test set had no part"
-    )
+    kind = say("search.kind_nested" if sweep.nested else "search.kind_plain")
     return (
-        Fact("Search", kind),
-        Fact("Sampler", SAMPLERS.get(sweep.sampler, clean(sweep.sampler, 100))),
-        Fact("Pruner", PRUNERS.get(sweep.pruner, clean(sweep.pruner, 100))),
-        Fact("Seed", str(sweep.seed)),
+        Fact(say("search.kind"), kind),
+        Fact(say("search.sampler"), SAMPLERS.get(sweep.sampler, clean(sweep.sampler, 100))),
+        Fact(say("search.pruner"), PRUNERS.get(sweep.pruner, clean(sweep.pruner, 100))),
+        Fact(say("search.seed"), str(sweep.seed)),
     )
 
 

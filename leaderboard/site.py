@@ -6,41 +6,61 @@ site/<challenge>/<board>/index.html              one board: the standings
 site/<challenge>/<board>/standings.{csv,json}    the same, at full precision
 site/<challenge>/<board>-before-<scorer>/        the board before a change of scorer or test truth
 site/<challenge>/<board>/pvalues.csv             where cases rank: the tests between all entries
+site/<challenge>/<board>/compare.html            any two entries side by side
+site/<challenge>/<board>/{data,pairs}.js         all rows, and the first entries' differences, for scripts
 site/<challenge>/<board>/entries/<entry>.html    one entry
 site/<challenge>/<board>/entries/<entry>/        its slice viewer's label maps and downloads, if it has one
 site/<challenge>/<board>/viewer/                 the pictures of all slice viewers of the board, by content
+site/<challenge>/<board>/explained/              the pictures of all Grad-CAM maps of the board, by content
 site/static/                                     style and scripts; Plotly too, if a tuned entry has figures
 """
 
 from __future__ import annotations
 
 import fcntl
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import escape
 
 from harness.atomic import write_atomic
 from harness.errors import UserError
 from harness.records import RunRecord, load_all
-from harness.reproductions import badges
+from harness.reproductions import Reproduction, badges
+from leaderboard import compare
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
 from leaderboard.earlier import earlier_boards, earlier_standings, link_of
 from leaderboard.entry import EntryView, entry_view, shared_decimals
+from leaderboard.explained import NO_MAPS, maps_of
 from leaderboard.export import as_csv, as_json, as_pairs
-from leaderboard.pages import BoardView, IndexView, board_view, challenge_view
+from leaderboard.pages import (
+    BoardView,
+    CompareView,
+    IndexView,
+    board_view,
+    challenge_view,
+    compare_view,
+    for_scripts,
+)
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
+from leaderboard.resampled import resample_files
 from leaderboard.standings import Row, Standings, boards, standings
+from leaderboard.table import as_script
+from leaderboard.values import number_cell
 from leaderboard.viewer import NO_SLICES, slices_of
+from leaderboard.wording import both, in_svg, korean, label, say, tip
 
 __all__ = ["build", "files_of"]
 
 HERE = Path(__file__).parent
 LOCK, LISTING = ".lock", ".files"
+SENTENCE = re.compile(r'\{\{ t\("([a-z_]+\.[a-z_]+)"\) \}\}')
 
 Files = Iterator[tuple[str, bytes]]
 Loader = Callable[[Path, str], tuple[RunRecord, ...]]
@@ -104,7 +124,7 @@ def files_of(
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
-            standing = with_badges(standings(board.records, card, read), runs)
+            standing = with_badges(standings(board.records, card, read, resample_files(runs)), runs)
             plots = _plots(runs, standing)
             if plotly is None and any(found.plots for found in plots.values()):
                 plotly = bundle()
@@ -132,9 +152,20 @@ def with_badges(standing: Standings, runs: Path) -> Standings:
         return standing
 
     def marked(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        return tuple(replace(row, reproduced=found.get(row.record.run_id, "")) for row in rows)
+        return tuple(replace(row, reproduced=badge_of(found.get(row.record.run_id))) for row in rows)
 
     return replace(standing, ranked=marked(standing.ranked), unranked=marked(standing.unranked))
+
+
+def badge_of(found: Reproduction | None) -> str:
+    """Return the badge of a run that was trained again; "" without one."""
+    if found is None:
+        return ""
+    key = "badge.exact" if found.exact else "badge.close"
+    how = say(key, within=f"{found.largest:.1g}")
+    if len(found.folds) == found.n_folds:
+        return how
+    return both((how, say("badge.folds", n=len(found.folds), of=found.n_folds)), ", ")
 
 
 def _plots(runs: Path, standing: Standings) -> dict[str, Plots]:
@@ -157,30 +188,48 @@ def _board_files(
     decimals, pictures = shared_decimals(standing), set[str]()
     for row in standing.rows:
         slices = slices_of(runs, row.record, row.id) if runs is not None else NO_SLICES
-        page = entry_view(row, standing, decimals, plots.get(row.id, Plots()), slices.view)
+        maps = maps_of(runs, row.record) if runs is not None else NO_MAPS
+        page = entry_view(row, standing, decimals, plots.get(row.id, Plots()), slices.view, maps.view)
         yield f"{folder}/entries/{row.id}.html", _render("entry.html", page, "../../../")
-        yield from ((f"{folder}/{name}", file) for name, file in slices.files if name not in pictures)
-        pictures.update(name for name, _ in slices.files)
+        files = (*slices.files, *maps.files)
+        yield from ((f"{folder}/{name}", file) for name, file in files if name not in pictures)
+        pictures.update(name for name, _ in files)
     yield f"{folder}/standings.csv", as_csv(standing).encode()
     yield f"{folder}/standings.json", as_json(standing).encode()
     if standing.by_case is not None:
         yield f"{folder}/pvalues.csv", as_pairs(standing).encode()
+    if view.entries:
+        yield f"{folder}/data.js", as_script(view.head, view.ranked, view.unranked, for_scripts(view))
+    if len(view.ranked) > 1:
+        found = compare.comparisons(standing, runs) if runs is not None else ()
+        if found:
+            yield f"{folder}/pairs.js", compare.as_script(found)
+        yield f"{folder}/compare.html", _render("compare.html", compare_view(view, found), "../../")
     yield f"{folder}/index.html", _render("board.html", view, "../../")
+
+
+def _template(name: str) -> str:
+    """Return a template in which every sentence without a value stands already, for it is always the same."""
+    source = (HERE / "templates" / name).read_text(encoding="utf-8")
+    return SENTENCE.sub(lambda found: str(escape(say(found[1]))), source)
 
 
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+    environment = Environment(
+        loader=FunctionLoader(_template),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals |= {"t": say, "tip": tip, "label": label, "num": number_cell}
+    environment.filters |= {"en": str.__str__, "ko": korean, "svg": in_svg}
+    return environment
 
 
-def _render(template: str, page: IndexView | BoardView | EntryView, root: str) -> bytes:
+def _render(template: str, page: IndexView | BoardView | CompareView | EntryView, root: str) -> bytes:
     """Return a page; `root` leads from it to the site's folder."""
     return _environment().get_template(template).render(page=page, root=root).encode()
 

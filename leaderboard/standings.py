@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from harness.records import Interval, RunRecord
 from leaderboard.card import Card, Published
@@ -25,7 +26,6 @@ from leaderboard.judging import (
     Status,
     age,
     basis_of,
-    finite,
     half_of,
     judge,
     note_of,
@@ -34,6 +34,9 @@ from leaderboard.judging import (
     truths_of,
 )
 from leaderboard.keys import Key, breakers_of, key_of, places
+from leaderboard.resampled import ResampleReader, sample_by_case, sample_of
+from leaderboard.spread import FoldSpread, fold_spread
+from leaderboard.uncertainty import Place, Uncertainty, naive_score, over_naive, uncertainty_of
 
 __all__ = [
     "Board",
@@ -49,7 +52,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Board:
     """One challenge on one data set; phantom and real scores never meet."""
 
@@ -65,7 +68,7 @@ class Board:
         prefix = "phantom" if self.phantom else "data"
         return f"{prefix}-{_hex(self.fingerprint)}"
 
-    @property
+    @cached_property
     def newest(self) -> RunRecord:
         """The record that finished last; the data's facts are read from it."""
         return max(self.records, key=age)
@@ -92,18 +95,6 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
-class FoldSpread:
-    """A metric over the cells (folds times seeds) that have a value."""
-
-    values: tuple[float | None, ...]
-    """By fold and seed; None where the fold failed or the metric is undefined."""
-    defined: int
-    mean: float | None
-    sd: float | None
-    """Sample standard deviation (ddof = 1); None for fewer than two values."""
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """One entry as it stands."""
 
@@ -124,6 +115,10 @@ class Row:
     """Both among the ranked entries that have a CV and a test value."""
     reproduced: str = ""
     """The badge that a comparison set; empty without one."""
+    place: Place | None = None
+    """How sure the rank is; None of what is not ranked, and where no resamples are stored."""
+    over_naive: float | None = None
+    """The first metric between the best reference answer (0) and the best possible value (1)."""
 
     @property
     def shift(self) -> int | None:
@@ -150,6 +145,8 @@ class Standings:
     """Where the challenge ranks by case."""
     notes: tuple[str, ...] = ()
     """What a reader must know first: an earlier board, sealed scores, a deadline."""
+    uncertainty: Uncertainty | None = None
+    """How sure the ranks are, where resamples are stored."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -169,8 +166,15 @@ def boards(records: Iterable[RunRecord]) -> tuple[Board, ...]:
     )
 
 
-def standings(records: Iterable[RunRecord], card: Card, read: Reader | None = None) -> Standings:
+def standings(
+    records: Iterable[RunRecord],
+    card: Card,
+    read: Reader | None = None,
+    resampled: ResampleReader | None = None,
+) -> Standings:
     """Rank the records of one board; `read` gives the scores by case, where the challenge ranks by them.
+
+    `resampled` gives what ranks in each bootstrap resample; without it the ranks have no intervals.
 
     Raises:
         ValueError: if the records belong to more than one board, or there is no reader that is needed.
@@ -194,16 +198,41 @@ def standings(records: Iterable[RunRecord], card: Card, read: Reader | None = No
         by_case = None
     else:
         ranked, placed, by_case = _by_case(complete, references, half, tables)
+    found_of = _uncertainty(ranked, card, half, by_case, resampled)
+    naive = naive_score(placed, card, half)
     return Standings(
         card=card,
         board=board,
         half=half,
-        ranked=ranked,
+        ranked=tuple(
+            replace(
+                row,
+                place=found_of.places.get(row.id) if found_of else None,
+                over_naive=over_naive(row, card, half, naive),
+            )
+            for row in ranked
+        ),
         unranked=tuple(sorted((r for r in entries if r.status != "complete"), key=_unranked_order)),
         references=placed,
         literature=tuple(item for item in card.literature if item.fits(options)),
         by_case=by_case,
+        uncertainty=found_of,
     )
+
+
+def _uncertainty(
+    ranked: Sequence[Row],
+    card: Card,
+    half: HalfName,
+    by_case: ByCase | None,
+    resampled: ResampleReader | None,
+) -> Uncertainty | None:
+    """Return how sure the ranks are; ranks by case need no other file for it."""
+    if by_case is not None:
+        sample = sample_by_case(ranked, by_case)
+    else:
+        sample = sample_of(ranked, card, half, resampled) if resampled else None
+    return uncertainty_of(ranked, card, half, sample, by_case)
 
 
 def _tables(judged: list[Judged], card: Card, read: Reader | None) -> CaseTables | None:
@@ -212,20 +241,6 @@ def _tables(judged: list[Judged], card: Card, read: Reader | None) -> CaseTables
     if read is None:
         raise ValueError(f"{card.name} ranks by case: a reader of the runs' scores by case is needed")
     return CaseTables.of(judged, card, read)
-
-
-def fold_spread(record: RunRecord, key: str) -> FoldSpread:
-    """Return the spread of a metric over the folds' held-out parts."""
-    cells = sorted(record.cells, key=lambda cell: (cell.fold, cell.seed))
-    values = tuple(finite(cell.metrics.get(key)) if cell.state == "done" else None for cell in cells)
-    known = [value for value in values if value is not None]
-    if not known:
-        return FoldSpread(values, 0, None, None)
-    mean = math.fsum(known) / len(known)
-    if len(known) < 2:
-        return FoldSpread(values, 1, mean, None)
-    squares = math.fsum((value - mean) ** 2 for value in known)
-    return FoldSpread(values, len(known), mean, math.sqrt(squares / (len(known) - 1)))
 
 
 # --------------------------------------------------------------------------- one row per entry
@@ -306,7 +321,8 @@ def _by_case(
         if met := beside.get(row.id):
             (own,) = keys([row], {row.record.run_id: met.sum}, half)
             contests[place] = (own, keys(ranked, met.others, half))
-    cumulative = main.cumulative_of([row.record for row in ranked])
+    order = [row.record for row in ranked]
+    cumulative, (sums, divisors) = main.cumulative_of(order), main.resampled(order)
     found = ByCase(
         scores=_named(ranked, main) | {name: met.score for name, met in beside.items()},
         others=_named(both, fields[other]) | elsewhere,
@@ -315,6 +331,8 @@ def _by_case(
         cases=len(main.patients),
         patients=len(set(main.patients)),
         cumulative=cumulative,
+        sums=sums,
+        divisors=divisors,
     )
     return ranked, _placed(references, contests), found
 

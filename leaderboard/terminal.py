@@ -62,6 +62,11 @@ def _entry(row: RowView) -> Text:
     return lines
 
 
+def _rank(row: RowView) -> Text:
+    """Return the rank, with its interval below it."""
+    return Text.assemble(row.rank, (f"\n{row.rank_span}" if row.rank_span else "", "dim"))
+
+
 def _ranking(view: BoardView, most: int) -> Table:
     other = [(view.other_half, True)] if view.has_other else []
     breakers = [(title, True) for title in view.breakers]
@@ -74,7 +79,7 @@ def _ranking(view: BoardView, most: int) -> Table:
         column.header, column.max_width = str(column.header).replace(" ", "\n"), 10
     for row in view.ranked[:most]:
         table.add_row(
-            row.rank, _entry(row), Text(row.main.text, style="bold"), row.main.span,
+            _rank(row), _entry(row), Text(row.main.text, style="bold"), row.main.span,
             *([row.other.text] if view.has_other else []),
             row.versus.text if view.by_case else row.folds_sd,
             *(value.text for value in row.breakers), row.n.text, row.time.text,

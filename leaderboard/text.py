@@ -6,6 +6,8 @@ import math
 import unicodedata
 from collections.abc import Iterable
 
+from leaderboard.wording import Text, say
+
 __all__ = [
     "MINUS",
     "clean",
@@ -41,13 +43,22 @@ def clean(text: object, longest: int = LONGEST) -> str:
     >>> clean("a" + chr(9) + chr(10) + " b"), clean(chr(0x200B)), clean("a" + chr(0x200B) + "b")
     ('a b', '(unnamed)', 'ab')
     """
+    if isinstance(text, Text):
+        return Text(clean(text.en, longest), clean(text.ko, longest))
+    line = str(text)[: 4 * longest]
+    if line.isascii() and line.isprintable():  # nothing hidden, nothing to replace
+        return _shown(line, longest)
     kept: list[str] = []
     marks = 0
-    for char in filter(_has_width, str(text)[: 4 * longest]):
+    for char in filter(_has_width, line):
         marks = marks + 1 if unicodedata.combining(char) else 0
         if marks <= SHOWN_COMBINING:
             kept.append(_safe(char))
-    line = " ".join("".join(kept).split())
+    return _shown("".join(kept), longest)
+
+
+def _shown(text: str, longest: int) -> str:
+    line = " ".join(text.split())
     if not any(unicodedata.category(char)[0] in "LNPS" for char in line):
         return "(unnamed)"
     return line if len(line) <= longest else line[: longest - 1] + "…"
@@ -131,10 +142,10 @@ def duration(seconds: float) -> str:
     ('54 min', '2.0 h')
     """
     if seconds < 99.5:
-        return f"{seconds:.0f} s"
+        return say("time.seconds", n=f"{seconds:.0f}")
     if seconds < 5970:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        return say("time.minutes", n=f"{seconds / 60:.0f}")
+    return say("time.hours", n=f"{seconds / 3600:.1f}")
 
 
 def memory(size: int) -> str:

@@ -9,6 +9,7 @@ from harness.records import SweepFacts
 from leaderboard.standings import HalfName
 from leaderboard.text import count, duration, signed
 from leaderboard.values import Value
+from leaderboard.wording import say
 
 __all__ = ["Tuned", "optimism_of", "outer_half", "tuned_of"]
 
@@ -27,11 +28,11 @@ def tuned_of(sweep: SweepFacts | None, decimals: Mapping[HalfName, int]) -> Tune
     """Return a search's line, in the ranking metric's decimals on each half; None without a search."""
     if sweep is None:
         return None
-    folds = f"{count(sweep.folds_trained)} of {count(sweep.folds_planned)} folds trained"
+    n, done, planned = len(sweep.trials), count(sweep.folds_trained), count(sweep.folds_planned)
     return Tuned(
-        mark="tuned, nested" if sweep.nested else "tuned",
-        trials=Value(count(len(sweep.trials)), exact=f"{len(sweep.trials)} trials, {folds}"),
-        time=Value(duration(sweep.seconds), exact=f"{sweep.seconds:.0f} s over all trials"),
+        mark=say("tuned.nested" if sweep.nested else "tuned.plain"),
+        trials=Value(count(n), exact=say("tuned.trials_exact", n=n, done=done, planned=planned)),
+        time=Value(duration(sweep.seconds), exact=f"{sweep.seconds:.0f} s"),
         optimism=optimism_of(sweep, decimals[outer_half(sweep)]),
     )
 
@@ -45,5 +46,6 @@ def optimism_of(sweep: SweepFacts, decimals: int) -> Value:
     """Return how much better the search looked than it was, with its sign."""
     if sweep.optimism is None:
         return Value("–")
-    words = f"{sweep.optimism!r}: {sweep.inner_best!r} inside the search, {sweep.outer_score!r} outside"
+    found = {"optimism": sweep.optimism, "inner": sweep.inner_best, "outer": sweep.outer_score}
+    words = say("tuned.optimism_exact", **{name: repr(value) for name, value in found.items()})
     return Value(signed(sweep.optimism, decimals), exact=words)

@@ -23,6 +23,7 @@ from typing import Any
 from harness.records import RunRecord, dump
 from leaderboard.panels import Cell, cell_of
 from leaderboard.text import clean
+from leaderboard.wording import say, templates
 
 __all__ = ["NO_SLICES", "PLANES", "CaseView", "Plane", "Slices", "ViewerView", "slices_of"]
 
@@ -34,7 +35,7 @@ LARGEST = 64 << 20
 PATH = re.compile(r"([a-z][a-z0-9_]{0,30})/([A-Za-z0-9][A-Za-z0-9._-]{0,120})")
 COLOUR = re.compile(r"#[0-9a-f]{6}")
 STARTS = {".webp": b"RIFF", ".png": b"\x89PNG\r\n\x1a\n", ".nii.gz": b"\x1f\x8b"}
-UNREADABLE = "The slices of this entry are not shown: the run's viewer folder cannot be read."
+UNREADABLE = say("viewer.unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,13 @@ class Plane:
 
 
 ENDS = (("R", "L"), ("A", "P"), ("S", "I"))
-PLANES = (Plane("Axial", 0, 1, 2), Plane("Coronal", 0, 2, 1), Plane("Sagittal", 1, 2, 0))
+PLANES = (
+    Plane(say("viewer.axial"), 0, 1, 2),
+    Plane(say("viewer.coronal"), 0, 2, 1),
+    Plane(say("viewer.sagittal"), 1, 2, 0),
+)
+ROLES = {name: say(f"viewer.{name}") for name in ("best", "median", "worst")}
+WORDS = templates("viewer", "readout", "nothing", "broken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ def _slices(reader: _Reader, content: Mapping[str, Any]) -> Slices:
         pictures=pictures,
         first=_whole(content["first"], 0, len(pictures) - 1),
         labels=tuple((value, label["name"], label["hatched"]) for value, label in labels),
-        content=_embedded({"labels": dict(labels)}),
+        content=_embedded({"labels": dict(labels), "words": WORDS}),
         cases=tuple(cases),
     )
     return Slices(view, tuple(reader.files.items()))
@@ -170,7 +177,7 @@ def _case(reader: _Reader, number: int, case: Mapping[str, Any], n_pictures: int
     columns, rows = case["scores"]["columns"][:MOST_ROWS], case["scores"]["rows"][:MOST_ROWS]
     return CaseView(
         id=clean(case["id"], 200),
-        role=clean(case["role"], 40).capitalize(),
+        role=ROLES.get(case["role"]) or clean(case["role"], 40).capitalize(),
         score=cell_of(case["score"]).text,
         preview=reader.picture(case["preview"]),
         script=reader.script(number, {**_geometry(case), "pictures": pictures}),

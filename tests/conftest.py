@@ -33,7 +33,7 @@ class Workplace:
 
     root: Path
 
-    def harness(self, *words: str, code: int | None = 0, **environment: str) -> str:
+    def harness(self, *words: str, code: int | None = 0, minutes: int = 10, **environment: str) -> str:
         """Run the command and return what it printed; the exit code must be `code`."""
         done = subprocess.run(
             [*HARNESS, *words],
@@ -42,7 +42,7 @@ class Workplace:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
-            timeout=600,
+            timeout=60 * minutes,
         )
         assert code is None or done.returncode == code, done.stdout
         return done.stdout

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -406,6 +407,12 @@ def figure(text: str) -> dict[str, Any]:
                    "images": [{"source": "https://example.org/x.png"}], "width": 5000,
                    "annotations": [{"text": text, "x": 0, "y": 0}]},
     }  # fmt: skip
+
+
+def english(html: str) -> str:
+    """Return a page as a reader of English sees it: of each text in two languages the first."""
+    alone = re.sub(r'<(t?span) lang="ko">[^<]*</\1>', "", html)
+    return re.sub(r'<(t?span) lang="en">([^<]*)</\1>', r"\2", alone)
 
 
 def write(runs: Path, records: list[RunRecord], figures: Mapping[str, Any] | None = None) -> Path:

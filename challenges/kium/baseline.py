@@ -45,6 +45,9 @@ class Model(pl.LightningModule):
     "locations": (B, 21), floating 0 or 1.
     """
 
+    explained_layer = "network.features"
+    """The layer whose activations explain an answer (`harness explain`), by view: (8 B, width, s, s)."""
+
     def __init__(
         self,
         *,
@@ -135,6 +138,11 @@ class Model(pl.LightningModule):
         """Return the logits of uint8 views."""
         logits: dict[str, Tensor] = self.network(self.prepare(views))
         return logits
+
+    def explained_output(self, batch: Batch) -> Tensor:
+        """Return the number that an explanation is of, (B,): the logit of the aneurysm."""
+        logit: Tensor = self(batch["views"])["aneurysm"]
+        return logit
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of one batch."""

@@ -49,8 +49,12 @@ class Model(pl.LightningModule):
     the decision is at the probability with the best balanced accuracy on those patients, fewer to learn from.
     """
 
-    SMALLEST = 64
-    """Smaller images are enlarged to this side: DenseNet-121 divides it by 32."""
+    SMALLEST = 32
+    """Side that the network needs: DenseNet-121 divides it by 32."""
+    ENLARGED = 64
+    """Smaller images are enlarged to this side, unless the entry names another."""
+    explained_layer = "network.features"
+    """The layer whose activations explain an answer (`harness explain`); another network has another."""
 
     def __init__(
         self,
@@ -66,7 +70,7 @@ class Model(pl.LightningModule):
         """Keep the hyperparameters: `self.hparams` holds them, those of a subclass included.
 
         Args:
-            side: Side that the images are brought to, in pixels; None: as stored, at least SMALLEST.
+            side: Side that the images are brought to, in pixels; None: as stored, at least ENLARGED.
             lr: Peak learning rate.
             weight_decay: Of AdamW.
             warm_up: Share of the steps until the peak.
@@ -139,7 +143,7 @@ class Model(pl.LightningModule):
     def prepare(self, images: Tensor) -> Tensor:
         """Turn uint8 images into the network's input: (B, 1, size, size) -> (B, 1, side, side)."""
         inputs = self.normalise(images.float())
-        side = self.hparams["side"] or max(inputs.shape[-1], self.SMALLEST)
+        side = self.hparams["side"] or max(inputs.shape[-1], self.SMALLEST, self.ENLARGED)
         if inputs.shape[-1] != side:
             inputs = F.interpolate(inputs, size=(side, side), mode="bilinear", antialias=True)
         return inputs.contiguous(memory_format=torch.channels_last)
@@ -148,6 +152,11 @@ class Model(pl.LightningModule):
         """Return the logits of uint8 images, (B, 2)."""
         logits: Tensor = self.network(self.prepare(images))
         return logits
+
+    def explained_output(self, batch: Batch) -> Tensor:
+        """Return the number that an explanation is of, (B,): the log odds of pneumonia."""
+        logits: Tensor = self(batch["image"])
+        return logits[:, 1] - logits[:, 0]
 
     def train_loader(self, training: CaseDataset) -> DataLoader[Any]:
         """Return shuffled batches of varied images."""
@@ -269,6 +278,8 @@ class SourceModel(Model):
 
 class SourceResNet(SourceModel):
     """The source's ResNet, whose depth its grid varies."""
+
+    explained_layer = "network.layer4"
 
     def __init__(
         self,

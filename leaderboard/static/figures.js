@@ -153,5 +153,6 @@
     waiting = setTimeout(() => { if (width !== document.documentElement.clientWidth) drawAll(); }, 150);
   });
   dark.addEventListener("change", drawAll);
+  MEDAL.onChange(drawAll);
   drawAll();
 })();

@@ -1,11 +1,11 @@
 "use strict";
-// Sorts the tables that are already on the page and filters the board; without it everything is still readable.
+// Sorts the tables that are already on the page, such as the trials; without it they are still readable.
 // A cell's number is its data-v, or the first number of its title (all digits), or of its text.
 (() => {
   const names = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
   function numberIn(cell) {
-    const text = cell.dataset.v || cell.title || cell.textContent;
+    const text = cell.dataset.v || cell.dataset.enTitle || cell.title || cell.textContent;
     return Number.parseFloat(text.replace("\u2212", "-"));
   }
 
@@ -44,38 +44,10 @@
       header.append(button);
       button.addEventListener("click", () => {
         const now = header.getAttribute("aria-sort");
-        const first = header.dataset.sort === "number" && !header.classList.contains("rank");
-        sortBy(header, now === null ? first : now === "ascending");
+        sortBy(header, now === null ? header.dataset.sort === "number" : now === "ascending");
       });
     }
   }
 
-  function makeFilter(form, table) {
-    const everyone = Array.from(table.querySelectorAll("tbody tr[data-route]"));
-    const texts = new Map(everyone.map((row) => [row, row.textContent.toLocaleLowerCase()]));
-
-    function filter() {
-      const words = form.elements.words.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-      const route = form.elements.route.value;
-      let shown = 0;
-      for (const row of everyone) {
-        const fits = words.every((word) => texts.get(row).includes(word));
-        row.hidden = !fits || (route !== "" && row.dataset.route !== route);
-        shown += row.hidden ? 0 : 1;
-      }
-      const all = shown === everyone.length;
-      form.querySelector("output").textContent = all ? `${shown} entries` : `${shown} of ${everyone.length} entries`;
-    }
-
-    form.addEventListener("input", filter);
-    form.addEventListener("submit", (event) => event.preventDefault());
-    form.hidden = everyone.length < 2;
-    filter();
-  }
-
-  for (const table of document.querySelectorAll("table.sortable")) {
-    if (!table.querySelector(".nobody")) makeSortable(table);
-  }
-  const form = document.querySelector("form.filter");
-  if (form) makeFilter(form, document.getElementById("board"));
+  for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
 })();

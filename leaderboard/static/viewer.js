@@ -5,7 +5,7 @@
   const SIDES = ["truth", "prediction"];
   const [SHARPEST, LONGEST, FILL] = [4, 720, 95]; // pixels a mm, pixels of the longest side; opacity of 255
   const root = document.querySelector(".viewer");
-  const { labels } = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+  const { labels, words } = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const articles = root.querySelectorAll(".case");
   const boxes = Array.from(root.querySelectorAll("input[data-side]"));
   const [readout, cross] = [root.querySelector(".readout"), root.querySelector("input[name='cross']")];
@@ -62,7 +62,7 @@
       if (wish !== asked) return;
       shown = null;
       for (const { canvas } of panes) canvas.width = 0;
-      readout.textContent = `This case cannot be shown: ${error.message}`;
+      readout.replaceChildren(...MEDAL.spans(words.broken, { why: error.message }));
     }
   }
 
@@ -158,8 +158,8 @@
       slider.value = number.textContent = file[shown.index[axes[2]][0]];
     }
     const voxel = at[0] + shown.size[0] * (at[1] + shown.size[1] * at[2]);
-    const [truth, prediction] = SIDES.map((side) => labels[shown[side][voxel]]?.name ?? "no tumour");
-    readout.textContent = `Voxel ${file.join(", ")}: truth ${truth}, prediction ${prediction}`;
+    const [truth, prediction] = SIDES.map((side) => labels[shown[side][voxel]]?.name ?? words.nothing);
+    readout.replaceChildren(...MEDAL.spans(words.readout, { at: file.join(", "), truth, prediction }));
   }
 
   function move(axis, index) {

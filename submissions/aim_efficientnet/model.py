@@ -23,6 +23,8 @@ DROPOUT = {"b0": 0.2, "b1": 0.2, "b2": 0.3, "b3": 0.3, "b4": 0.4, "b5": 0.4, "b6
 class Model(Baseline):
     """22 networks in one training run; each answers one question, and none sees another's loss."""
 
+    explained_layer = "network.networks.aneurysm.conv_head"
+
     def __init__(
         self,
         *,
@@ -71,6 +73,11 @@ class Model(Baseline):
         if images.shape[-1] == size:
             return images
         return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+
+    def explained_output(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return the logit of the aneurysm network, (B,); the others are not asked."""
+        logits: Tensor = self._networks["aneurysm"](self.prepare(batch["views"]))
+        return logits[:, 0]
 
     def train_loader(self, training: CaseDataset) -> DataLoader[Any]:
         """Keep the last rows aside, unshuffled, as Keras' validation_split does."""

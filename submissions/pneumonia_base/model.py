@@ -11,6 +11,8 @@ from challenges.pneumonia.networks import resnet
 class Model(SourceModel):
     """ResNet-152."""
 
+    explained_layer = "network.layer4"
+
     def build_network(self) -> nn.Module:
         """Return ResNet-152."""
         return resnet(152)

@@ -12,6 +12,7 @@ class Model(SourceModel):
     """InceptionV3."""
 
     SMALLEST = 75
+    explained_layer = "network.Mixed_7c"
 
     def build_network(self) -> nn.Module:
         """Return InceptionV3."""

@@ -10,7 +10,8 @@ from challenges.pneumonia.baseline import Model as Baseline
 class Model(Baseline):
     """Four convolutions in the place of DenseNet-121."""
 
-    SMALLEST = 28
+    SMALLEST = ENLARGED = 28
+    explained_layer = "network.5"  # the last convolution's
 
     def __init__(
         self,

@@ -70,7 +70,7 @@ def test_the_figures_of_a_search_are_drawn_from_the_folder_alone(
     assert {figure.get_attribute("class") for figure in seen.page.locator("figure").all()} == KINDS
     assert seen.page.locator("figure.history .scatterlayer .point").count() == 18
     assert {Path(url).name for url in seen.requests} == {
-        *(entry(tuned_site, "drawn").name, "site.css", "figures.css"),
+        *(entry(tuned_site, "drawn").name, "site.css", "look.css", "look.js", "figures.css"),
         *("table.js", "plotly.min.js", "figures.js"),
     }
     seen.check()
@@ -132,9 +132,9 @@ def test_the_trials_are_there_before_and_without_the_figures(tuned_site: Path, v
     expect(rows.first).to_be_visible()
     assert "<noscript><p" in entry(tuned_site, "drawn").read_text(encoding="utf-8")
     scripts = seen.page.locator("head script[src]")
-    assert scripts.evaluate_all("all => all.every(script => script.defer)")
+    assert scripts.evaluate_all("all => all.slice(1).every(script => script.defer)")
     order = [Path(script.get_attribute("src") or "").name for script in scripts.all()]
-    assert order == ["table.js", "plotly.min.js", "figures.js"]
+    assert order == ["look.js", "table.js", "plotly.min.js", "figures.js"]
 
 
 def test_the_trials_sort_by_value_and_by_parameter(tuned_site: Path, visit: Opener) -> None:
@@ -168,10 +168,10 @@ def test_more_metrics_are_shown_on_request(tuned_site: Path, visit: Opener) -> N
         seen = visit(board(tuned_site), width=width, script=script)
         header = seen.page.locator("#board th", has_text="AUPRC (aneurysm)")
         expect(header).to_be_hidden()
-        seen.page.get_by_label("Show all metrics").focus()
+        seen.page.get_by_label("Show all columns").focus()
         seen.page.keyboard.press("Space")
         expect(header).to_be_visible()
-        assert seen.page.locator("tbody.ranked tr").first.locator("td.more:visible").count() == 3
+        assert seen.page.locator("tbody.ranked tr").first.locator("td.more:visible").count() == 4
         if script:
             assert seen.overflow() <= 0
         box = seen.page.locator(".box").first

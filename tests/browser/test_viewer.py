@@ -73,7 +73,7 @@ def untick(seen: Visit, *, cross: bool = True) -> None:
 def choose_best(seen: Visit) -> None:
     """Choose the case in which truth and prediction are the same, and wait until it is there."""
     seen.page.locator("label", has_text="Best").click()
-    expect(seen.page.locator(".case:visible h3")).to_have_text("Best: case-1")
+    expect(seen.page.locator(".case:visible h3")).to_have_text("Best: case-1", use_inner_text=True)
     expect(slider(seen, "Sagittal")).to_have_attribute("max", "23")
 
 
@@ -89,7 +89,7 @@ def test_the_first_case_is_drawn_from_files_alone(page: Path, visit: Opener) -> 
     seen = opened(visit, page)
     names = [Path(url).name for url in seen.requests]
     assert sorted(name for name in names if not name.endswith(".webp")) == sorted(
-        [page.name, "site.css", "viewer.css", "viewer.js", "0.js"]
+        [page.name, "site.css", "look.css", "look.js", "viewer.css", "viewer.js", "0.js"]
     )
     assert sum(name.endswith(".webp") for name in names) == 1
     assert all(tint(pixels(seen, plane)) > 200 for plane in PLANES)
@@ -187,11 +187,12 @@ def test_a_click_goes_to_a_voxel(page: Path, visit: Opener) -> None:
     slices = [slider(seen, plane).input_value() for plane in ("Sagittal", "Coronal")]
     set_slice(seen, "Axial", 9)
     words = "Voxel 15, 12, 9: truth Necrotic core, prediction Necrotic core"
-    expect(seen.page.locator(".readout")).to_have_text(words)
+    expect(seen.page.locator(".readout")).to_have_text(words, use_inner_text=True)
     assert slices == ["15", "12"]
     canvas(seen, "Coronal").click(position={"x": 2, "y": 2})
     expect(seen.page.locator(".readout")).to_have_text(
-        "Voxel 2, 12, 15: truth no tumour, prediction no tumour"
+        "Voxel 2, 12, 15: truth no tumour, prediction no tumour",
+        use_inner_text=True,
     )
     seen.check()
 
@@ -233,14 +234,14 @@ def test_case_and_picture_are_chosen_by_mouse_and_keyboard(page: Path, visit: Op
     expect(seen.page.get_by_role("radio", name="T1ce")).to_be_checked()
     seen.page.get_by_role("radio", name="Worst").focus()
     seen.page.keyboard.press("ArrowRight")
-    expect(seen.page.locator(".case:visible h3")).to_have_text("Median: case-2")
+    expect(seen.page.locator(".case:visible h3")).to_have_text("Median: case-2", use_inner_text=True)
     expect(seen.page.locator(".case:visible tbody td").nth(1)).to_have_text("0.800")
     assert seen.page.locator(".case:visible .downloads a").count() == 2
     expect(seen.page.get_by_role("radio", name="T1ce")).to_be_checked()
     seen.page.wait_for_timeout(200)
     assert not np.array_equal(first, pixels(seen, "Axial"))
     loaded = [Path(url).name for url in seen.requests]
-    assert [name for name in loaded if name.endswith(".js")] == ["viewer.js", "0.js", "1.js"]
+    assert [name for name in loaded if name.endswith(".js")] == ["look.js", "viewer.js", "0.js", "1.js"]
     assert sum(name.endswith(".webp") for name in loaded) == 3
     seen.check()
 
@@ -335,6 +336,6 @@ def test_the_newest_choice_is_drawn_whatever_loads_first(page: Path, visit: Open
         const box = document.querySelectorAll("input[name='case']")[n];
         box.checked = true; box.dispatchEvent(new Event("change", {bubbles: true})); } }"""
     seen.page.evaluate(script)
-    expect(seen.page.locator(".case:visible h3")).to_have_text("Best: case-1")
+    expect(seen.page.locator(".case:visible h3")).to_have_text("Best: case-1", use_inner_text=True)
     expect(slider(seen, "Sagittal")).to_have_attribute("max", "23")
     seen.check()

@@ -43,7 +43,7 @@ def test_the_record_holds_its_provenance(place: Workplace) -> None:
     assert {"git", "versions", "hardware", "seeds", "python"} <= set(record["provenance"])
     assert len(record["data"]["fingerprint"]) == len(record["entry"]["digest"]) == 64
     assert record["entry"]["parameters"] == 8 * 16 * 22 + 22
-    assert {"cases.parquet", "environment.txt", "folds.csv", "record.json"} <= {
+    assert {"cases.parquet", "environment.txt", "folds.csv", "record.json", "resamples.npz"} <= {
         p.name for p in folder.iterdir()
     }
     assert "torch==" in (folder / "environment.txt").read_text()

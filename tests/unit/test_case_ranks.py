@@ -41,7 +41,7 @@ from tests.case_rank_fakes import (
     frame,
     write_run,
 )
-from tests.leaderboard_fakes import HOSTILE, card, mixed, record, write
+from tests.leaderboard_fakes import HOSTILE, card, english, mixed, record, write
 
 ROOT = Path(__file__).resolve().parents[2]
 HIGHER = np.array([True, True, True, False, False, False])
@@ -428,7 +428,7 @@ def test_the_board_shows_the_score_its_definition_and_the_test(tmp_path: Path) -
     runs = tmp_path / "runs"
     entries(runs, [0.9, 0.8, 0.7])
     add(runs, "empty", drawn(90, 0.1), route="reference", title="No tumour anywhere")
-    page = (site(tmp_path, runs) / "index.html").read_text(encoding="utf-8")
+    page = english((site(tmp_path, runs) / "index.html").read_text(encoding="utf-8"))
     for words in (
         "Rank score<small>test, ranks</small>",
         "divided by the number of ranked entries: 1 is the worst. Lower is better.",
@@ -448,7 +448,7 @@ def test_the_index_the_files_and_the_terminal_show_the_score(tmp_path: Path) -> 
     runs = tmp_path / "runs"
     records = entries(runs, [0.95, 0.8, 0.7])
     board = site(tmp_path, runs)
-    index = (board.parent / "index.html").read_text(encoding="utf-8")
+    index = english((board.parent / "index.html").read_text(encoding="utf-8"))
     assert '<th scope="col" class="num">Rank score</th>' in index
     found = ranked(runs, records)
     first = found.ranked[0]
@@ -536,8 +536,8 @@ def test_a_challenge_yaml_of_this_rule_makes_a_card_of_it() -> None:
     assert (content["ranking"]["rule"], content["ranking"]["columns"]) == ("case_ranks", COLUMNS)
     plain = ChallengeCard.model_validate(by_case_yaml() | {"ranking": {}})
     assert (plain.ranking.rule, plain.ranking.columns) == ("first_metric", ())
-    assert by_case_card().role("dice") == "breaks ties"
-    assert by_case_card().role("dice_wt") == "ranked by case"
+    assert by_case_card().role("dice") == "ties"
+    assert by_case_card().role("dice_wt") == "by_case"
 
 
 def test_an_undefined_first_metric_is_not_ranked_by_case_either(tmp_path: Path) -> None:

@@ -26,18 +26,14 @@ HEAVY = (
     "cv2",
 )
 LEADERBOARD_MAY = {
-    "atomic",
-    "records",
-    "metrics",
-    "ranking",
-    "statistics",
-    "errors",
-    "contracts",
-    "reproductions",
+    *("atomic", "records", "resamples", "metrics", "ranking", "stability", "comparisons", "statistics"),
+    *("errors", "contracts", "reproductions"),
 }
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["run", "--help"], ["score", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["run", "--help"], ["score", "--help"], ["compare", "--help"]]
+)
 def test_light_verbs_load_no_heavy_library(words: list[str]) -> None:
     """A fresh interpreter that answered the verb has none of them in sys.modules."""
     program = (

@@ -54,6 +54,19 @@ def predict(model: pl.LightningModule, cases: CaseDataset) -> dict[str, Tensor]:
 
 
 # ---------------------------------------------------------------------------------------- baseline
+@pytest.mark.parametrize(("model_class", "images"), [(Baseline, 16), (Aim, 2)])
+def test_the_named_layer_explains(model_class: Any, images: int) -> None:
+    """`explained_layer` gives maps, of each view or of all; the explained output is one number a patient."""
+    maps: list[Tensor] = []
+    with torch.device("meta"):
+        model = model_class()
+        hook = lambda _, __, output: maps.append(output)  # noqa: E731
+        model.get_submodule(model.explained_layer).register_forward_hook(hook)
+        found = model.explained_output({"views": torch.zeros(2, 8, 64, 64)})
+    assert found.shape == (2,)
+    assert (maps[0].ndim, len(maps[0])) == (4, images)
+
+
 def test_predictions_are_what_the_challenge_asks_for() -> None:
     """Two probabilities and a decision per case, whatever the size of the stored views."""
     for size in (64, 96, 48):

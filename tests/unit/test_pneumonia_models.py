@@ -138,11 +138,24 @@ def test_every_entry_predicts_at_28_and_64(step: str) -> None:
         assert not torch.equal(logits[0], logits[1])
 
 
+@pytest.mark.parametrize("step", ["small", *LADDER, *COMPARED])
+def test_the_named_layer_explains(step: str) -> None:
+    """`explained_layer` lies in every entry's network and gives maps; the explained output is one number a film."""
+    maps: list[Tensor] = []
+    with torch.device("meta"):
+        model = entry(step)
+        hook = lambda _, __, output: maps.append(output)  # noqa: E731
+        model.get_submodule(model.explained_layer).register_forward_hook(hook)
+        found = model.explained_output({"image": torch.zeros(2, 1, 64, 64)})
+    assert found.shape == (2,)
+    assert (maps[0].ndim, len(maps[0])) == (4, 2)
+
+
 def test_a_larger_side_is_kept_and_a_smaller_one_is_refused() -> None:
     """model.side decides where it is given; below what the network needs it is one sentence."""
     assert SmallModel(side=96).prepare(torch.zeros(1, 1, 64, 64)).shape[-1] == 96
     assert SmallModel().prepare(torch.zeros(1, 1, 80, 80)).shape[-1] == 80
-    with pytest.raises(UserError, match=r"64 pixels or more, but got model.side=28"):
+    with pytest.raises(UserError, match=r"32 pixels or more, but got model.side=28"):
         SmallModel(side=28)
     with pytest.raises(UserError, match=r"75 pixels or more, but got model.side=64"):
         entry("inception", side=64)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from scipy.stats import wilcoxon
+from scipy.stats import norm, wilcoxon
 
 from harness.config import SweepConfig
 from harness.errors import UserError
@@ -21,6 +21,7 @@ from harness.study import (
     best_trial,
     enqueue_grid,
     is_worse,
+    level_after,
     open_study,
     running_elsewhere,
     tell,
@@ -53,6 +54,16 @@ def test_only_cases_that_both_predicted_are_compared() -> None:
     assert not is_worse({row: float("nan") for row in range(10)}, best, 0.1)
     assert not is_worse({0: 0.0}, best, 0.1)
     assert not is_worse(best, worse, 0.1)
+
+
+def test_early_folds_demand_more_than_late_ones() -> None:
+    """The level rises with every fold, to the one that was asked for."""
+    levels = [level_after(done, 10, 0.25) for done in range(1, 11)]
+
+    assert levels == sorted(levels)
+    assert levels[0] < 1e-6
+    assert levels[1] == pytest.approx(norm.sf(5 * norm.isf(0.25)))
+    assert levels[-1] == pytest.approx(0.25)
 
 
 def test_the_same_seed_asks_for_the_same_trials_wherever_it_was_stopped(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import json
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import Workplace
 from tests.toy import write_toy
 
@@ -25,7 +23,6 @@ def toy_place(root: Path) -> Workplace:
     return Workplace(root)
 
 
-@pytest.mark.slow
 def test_reproduce_export_import_rescore(tmp_path: Path) -> None:
     """The badge comes from a comparison, the archive gives the same site, a new scorer keeps the old board."""
     place = toy_place(tmp_path / "one")
@@ -43,7 +40,7 @@ def test_reproduce_export_import_rescore(tmp_path: Path) -> None:
     assert "reproduced exactly" in board.read_text()
     assert not list((place.root / "runs/toy").glob(".reproducing-*"))
 
-    place.harness("export", "challenge=toy", "to=toy.zip")
+    place.harness("export", "challenge=toy", "to=toy.zip", "private=true")
     with zipfile.ZipFile(place.root / "toy.zip") as archive:
         names = archive.namelist()
     assert f"runs/{run_id}/predictions/test.npz" in names
