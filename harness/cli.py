@@ -105,6 +105,53 @@ def score(words: Words = None) -> None:
 
 
 @app.command()
+def rescore(words: Words = None) -> None:
+    """Score every stored run again from its stored predictions, after a change of metric, scorer or truth.
+
+    Words: challenge=NAME data=PATH truth=PATH phantom=small|smoke and the challenge's own words.
+    Old records stay; the board before the change stays on the site, labelled.
+    """
+    from harness.config import RescoreConfig, parse_words
+    from harness.rescore import rescore as rescore_verb
+
+    given = words or []
+    config = parse_words(RescoreConfig, given)
+    cards = _cards(config.challenge)
+    done = rescore_verb(config, given)
+    _print_boards(config, cards[config.challenge], done.fingerprint)
+    print(
+        f"Scored again: {len(done.written)}. Already scored so: {done.current}. "
+        f"Without predictions: {done.bare}. On other data: {done.elsewhere}."
+    )
+    _build(config, cards)
+
+
+@app.command()
+def reproduce(run_id: str, words: Words = None) -> None:
+    """Train a stored run of a code entry again, compare its predictions case by case, and set the badge.
+
+    Words: challenge=NAME fold=N submission=NAME|PATH data=PATH truth=PATH phantom=small|smoke jobs=2
+    sandbox=auto|bubblewrap|reduced|off executor=local|inline|dask runs=PATH site=PATH store=PATH
+    """
+    from harness.config import ReproduceConfig, parse_words
+    from harness.reproduce import reproduce as reproduce_verb
+    from harness.reproductions import TOLERANCE
+
+    config = parse_words(ReproduceConfig, [f"run={run_id}", *(words or [])])
+    cards = _cards(config.challenge)
+    found = reproduce_verb(config)
+    print(f"{len(found.folds)} of {found.n_folds} folds trained again, {found.cases} predictions compared.")
+    print(f"Largest difference: {found.largest!r}{f' (case {found.worst})' if found.worst else ''}.")
+    print(f"Difference of {found.metric}: {found.metric_difference!r}. Allowed: {TOLERANCE:g} of both.")
+    if found.stated > 1e-9:
+        print("The record's numbers are not those of its own stored predictions: it was altered.")
+    print(f"{found.words.capitalize()}." if found.words else "NOT reproduced: no badge.")
+    _build(config, cards)
+    if not found.words:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def explain(words: Words = None) -> None:
     """Show on an entry's page where its model looks: Grad-CAM maps of chosen held-out cases.
 
@@ -122,6 +169,36 @@ def explain(words: Words = None) -> None:
     _build(config, _cards(record.challenge.name))
     if failures:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def export(words: Words = None) -> None:
+    """Write one archive of a challenge: definition, folds, records and predictions, with their SHA-256.
+
+    Words: challenge=NAME to=FILE.zip private=true runs=PATH
+    Never the truth. The test half's scores by case are left out too, unless private=true.
+    """
+    from harness.config import ExportConfig, parse_words
+    from harness.exchange import export as export_verb
+
+    config = parse_words(ExportConfig, words or [])
+    path, files, size = export_verb(config)
+    print(f"Wrote {path}: {files} files, {size / 1e6:.1f} MB.")
+
+
+@app.command(name="import")
+def import_archive(file: str, words: Words = None) -> None:
+    """Read an archive that `harness export` wrote, after checking all of it: harness import FILE.zip.
+
+    Words: runs=PATH site=PATH
+    """
+    from harness.config import ImportConfig, parse_words
+    from harness.importing import import_archive as import_verb
+
+    config = parse_words(ImportConfig, [f"file={file}", *(words or [])])
+    challenge, new, known = import_verb(config)
+    print(f"{challenge}: {new} runs read, {known} were there already.")
+    _build(config, _cards(challenge))
 
 
 @app.command()

@@ -269,8 +269,12 @@ def write_files(
     logs: Mapping[int, str] | None = None,
     figures: Mapping[str, Any] | None = None,
     drawn: Mapping[str, Resamples] | None = None,
+    installed: str | None = None,
 ) -> None:
-    """Write a run's folder, whole or not at all; the resamples are made if they are not there already."""
+    """Write a run's folder, whole or not at all.
+
+    The resamples are made if they are not there already; `installed` is the environment, today's by default.
+    """
     drawn = resamples_of(challenge, dataset, predicted) if drawn is None else drawn
     with atomic_folder(runs / challenge.name / record.run_id) as folder:
         (folder / "predictions").mkdir()
@@ -293,7 +297,8 @@ def write_files(
         (folder / "log").mkdir()
         for index, text in (logs or {}).items():
             (folder / "log" / f"fold_{index}.txt").write_text(text, encoding="utf-8")
-        installed = "".join(f"{name}=={version}\n" for name, version in environment().items())
+        if installed is None:
+            installed = "".join(f"{name}=={version}\n" for name, version in environment().items())
         (folder / "environment.txt").write_text(installed, encoding="utf-8")
         if figures is not None:
             (folder / "sweep_figures.json").write_text(dump(figures, indent=None), encoding="utf-8")

@@ -19,10 +19,14 @@ __all__ = [
     "BoardConfig",
     "CheckConfig",
     "ExplainConfig",
+    "ExportConfig",
+    "ImportConfig",
     "LeaderboardConfig",
     "LimitsConfig",
     "LoaderConfig",
     "NewConfig",
+    "ReproduceConfig",
+    "RescoreConfig",
     "RunConfig",
     "ScoreConfig",
     "SweepConfig",
@@ -179,6 +183,39 @@ class ScoreConfig(Patients):
         if self.predictions is not None and self.run is not None:
             raise ValueError("the words predictions= and run= contradict each other: type one of them")
         return self
+
+
+class RescoreConfig(Patients):
+    """`harness rescore`."""
+
+
+class ReproduceConfig(Patients):
+    """`harness reproduce RUN_ID`."""
+
+    run: str
+    fold: int | None = Field(default=None, ge=0)
+    """One fold; all by default."""
+    submission: str = ""
+    """Where the same files lie, if not under the entry's name."""
+    sandbox: SANDBOXES = "auto"
+    executor: str = "local"
+    jobs: int | None = Field(default=None, ge=1, le=4096)
+
+
+class ExportConfig(Place):
+    """`harness export`."""
+
+    challenge: str
+    to: Path | None = None
+    """The archive; CHALLENGE.zip by default."""
+    private: bool = False
+    """For another place of the organiser's own: the test half's scores by case go along."""
+
+
+class ImportConfig(Place):
+    """`harness import FILE.zip`."""
+
+    file: Path
 
 
 class LeaderboardConfig(Place):

@@ -205,6 +205,8 @@ class RunRecord:
     """git, versions, hardware, seeds, environment."""
     sweep: SweepFacts | None = None
     """Of a tuned entry."""
+    origin: str = ""
+    """The run whose stored predictions these scores are of; empty where they are its own."""
     schema: int = SCHEMA
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from harness import archive, catalog
 from harness.cells import key_of
@@ -20,24 +17,24 @@ from harness.compose import (
     has_resamples,
     now,
     run_id,
-    truth_key,
     write_files,
     write_references,
 )
 from harness.config import ScoreConfig
-from harness.contracts import Case, CaseSet, Fold
+from harness.contracts import Case, CaseSet
 from harness.errors import UserError
-from harness.predictions import check, from_file
+from harness.predictions import check
 from harness.prepare import digests_of, fingerprint, locked
 from harness.progress import say
 from harness.provenance import provenance
 from harness.records import Entry, Half, RunRecord, load_all
-from harness.scoring import fold_metrics, score_half
+from harness.rescore import kept_files, rescored, scoring_key, stored_predictions
+from harness.scoring import score_half
 from harness.source import Source, open_source
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
-    from harness.contracts import Array, Arrays
+    from harness.contracts import Array
 
 Scored = tuple[RunRecord, dict[str, dict[str, "Array"]], dict[int, int] | None]
 """A record, the predictions of each half, and the fold of each development row."""
@@ -57,7 +54,7 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
         raise UserError(f"{source.root} holds no test truth. Type truth=/path/to/the/truth file.")
     data = fingerprint(source.dataset, digests_of(source.dataset), source.options)
     make = _file_record if config.predictions is not None else _run_record
-    record, predicted, folds = make(config, words, challenge, source, data)
+    record, predicted, folds = make(config, ["score", *words], challenge, source, data)
     with locked(config.runs / challenge.name / ".cells" / f".{record.key[:16]}.lock"):
         known = [
             r
@@ -68,7 +65,8 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
             say(f"Already scored: run {known[-1].run_id} stands.")
             record = known[-1]
         else:
-            write_files(config.runs, record, challenge, source.dataset, predicted, folds)
+            kept = kept_files(config.runs, record)
+            write_files(config.runs, record, challenge, source.dataset, predicted, folds, **kept)
     write_references(challenge, source, data, config.runs)
     return record
 
@@ -123,12 +121,10 @@ def _file_record(
         licence="not stated",
         digest=content,
     )
-    key = key_of(["file", content, entry.team, entry.name, entry.title, *_scored(challenge, source, data)])
+    key = key_of(
+        ["file", content, entry.team, entry.name, entry.title, *scoring_key(challenge, source, data)]
+    )
     return _record(config, words, challenge, source, data, entry, key, half), {"test": predictions}, None
-
-
-def _scored(challenge: Challenge, source: Source, data: str) -> list[str]:
-    return [challenge.name, challenge.scoring_digest, data, *truth_key(source.dataset)]
 
 
 def _truth_file(config: ScoreConfig, source: Source) -> Path | None:
@@ -163,7 +159,7 @@ def _record(
         started=moment,
         finished=moment,
         seconds=0.0,
-        command=shlex.join(["harness", "score", *words]),
+        command=shlex.join(["harness", *words]),
         provenance=provenance({}),
     )
 
@@ -184,63 +180,11 @@ def _run_record(
         raise UserError(
             f"Run {old.run_id} is {old.state} on data {old.data.fingerprint[:10]}; this is {data[:10]}."
         )
-    stored = config.runs / challenge.name / old.run_id
-    paths = {half: stored / "predictions" / f"{half}.npz" for half in ("cv", "test")}
-    if old.entry.route != "code" or not all(path.is_file() for path in paths.values()):
+    predicted = stored_predictions(config.runs, old)
+    if old.entry.route != "code" or set(predicted) != {"cv", "test"}:
         raise UserError(f"Run {old.run_id} holds no predictions of both halves. Name a run of a code entry.")
-    predicted = {half: from_file(path) for half, path in paths.items()}
-    folds = read_folds(stored / "folds.csv", source.dataset.development.ids)
-    record = _rescored(old, folds, words, challenge, source, data, predicted)
-    return record, predicted, dict(enumerate(folds.tolist()))
-
-
-def _rescored(
-    old: RunRecord,
-    fold_of: Array,
-    words: Sequence[str],
-    challenge: Challenge,
-    source: Source,
-    data: str,
-    predicted: Mapping[str, dict[str, Array]],
-) -> RunRecord:
-    """Return the record with every number computed again by today's scorer."""
-    development, test = source.dataset.development, source.dataset.test
-    moment = now()
-    key = key_of(["run", old.key, *_scored(challenge, source, data)])
-    truth = development.truth or {}
-    cells = tuple(
-        dataclasses.replace(
-            cell, metrics=_cell_metrics(challenge, truth, predicted["cv"], fold_of == cell.fold)
-        )
-        for cell in old.cells
-    )
-    return dataclasses.replace(
-        old,
-        run_id=run_id(moment, old.entry.name, key),
-        key=key,
-        challenge=challenge_facts(challenge),
-        data=data_facts(source, data),
-        cells=cells,
-        cv=score_half(challenge.scorer, development, predicted["cv"], sealed=False),
-        test=score_half(challenge.scorer, test, predicted["test"], sealed=True),
-        finished=moment,
-        command=shlex.join(["harness", "score", *words]),
-    )
-
-
-def _cell_metrics(
-    challenge: Challenge, truth: Arrays, pooled: Arrays, inside: Array
-) -> dict[str, float | None]:
-    fold = Fold(0, np.array([], dtype=np.int64), inside)
-    heldout = {name: values[inside] for name, values in pooled.items()}
-    return fold_metrics(challenge.scorer, truth, heldout, fold)
-
-
-def read_folds(path: Path, ids: Sequence[str]) -> Array:
-    """Return the fold of each case from a run's folds.csv."""
-    with path.open(newline="", encoding="utf-8") as file:
-        fold_of = {row["case"]: int(row["fold"]) for row in csv.DictReader(file)}
-    return np.array([fold_of[case] for case in ids])
+    record, folds = rescored(old, words, challenge, source, data, predicted, config.runs)
+    return record, predicted, folds
 
 
 def score_against_file(config: ScoreConfig) -> Half:

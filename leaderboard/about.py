@@ -104,7 +104,7 @@ def warnings_of(standing: Standings) -> tuple[str, ...]:
     board = standing.board
     if board is None:
         return ()
-    found: list[str] = []
+    found: list[str] = list(standing.notes)
     if (old := sum(row.reason == OLD_SCORER for row in standing.rows)) > 0:
         found.append(
             say(

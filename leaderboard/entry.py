@@ -313,6 +313,7 @@ def _facts(row: Row, card: Card) -> tuple[Fact, ...]:
         ("licence", _maybe(entry.licence, 300), False),
         ("parameters", count(entry.parameters) if entry.parameters else "", False),
         ("folds_seed", folds if code else "", False),
+        ("reproduced", row.reproduced, False),
         ("time", duration(record.seconds) if code else "", False),
         ("started", clean(date(record.started), 40), False),
         ("finished", clean(date(record.finished), 40), False),

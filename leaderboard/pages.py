@@ -25,6 +25,7 @@ from leaderboard.compare import MOST_ENTRIES
 from leaderboard.comparison import Comparison
 from leaderboard.cost import CostView, cost_view
 from leaderboard.drawings import Matrix, Stability
+from leaderboard.earlier import EarlierLink
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
 from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row
 from leaderboard.standings import Row, Standings, half_of
@@ -107,6 +108,8 @@ class BoardView:
     facts: tuple[Fact, ...]
     isolation: tuple[tuple[str, str], ...]
     commands: tuple[tuple[str, str], ...]
+    earlier: tuple[EarlierLink, ...] = ()
+    """The boards before a change of scorer or truth."""
 
     @property
     def entries(self) -> int:
@@ -200,7 +203,9 @@ class CompareView:
 
 
 # --------------------------------------------------------------------------------------- boards
-def board_view(standing: Standings, *, paired: bool = True) -> BoardView:
+def board_view(
+    standing: Standings, *, paired: bool = True, earlier: tuple[EarlierLink, ...] = ()
+) -> BoardView:
     """Return what a board's page shows, with or without the p-values between its entries.
 
     Raises:
@@ -251,6 +256,7 @@ def board_view(standing: Standings, *, paired: bool = True) -> BoardView:
         facts=facts_of(standing),
         isolation=isolation_of(standing),
         commands=commands_of(card, board.options),
+        earlier=earlier,
     )
 
 

@@ -83,6 +83,8 @@ class RowView:
     parameters: Value
     folds_differ: str
     """Says so where the entry was run with another number of folds than the challenge's."""
+    reproduced: str = ""
+    """The badge of an entry that was trained again with the same predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         time=_time(record),
         parameters=_parameters(record),
         folds_differ=_folds_differ(record, columns.card),
+        reproduced=row.reproduced,
     )
 
 

@@ -4,6 +4,7 @@ site/index.html                                  every challenge and its boards
 site/<challenge>/index.html                      one challenge
 site/<challenge>/<board>/index.html              one board: the standings
 site/<challenge>/<board>/standings.{csv,json}    the same, at full precision
+site/<challenge>/<board>-before-<scorer>/        the board before a change of scorer or test truth
 site/<challenge>/<board>/pvalues.csv             where cases rank: the tests between all entries
 site/<challenge>/<board>/compare.html            any two entries side by side
 site/<challenge>/<board>/{data,pairs}.js         all rows, and the first entries' differences, for scripts
@@ -30,11 +31,14 @@ from markupsafe import escape
 from harness.atomic import write_atomic
 from harness.errors import UserError
 from harness.records import RunRecord, load_all
+from harness.reproductions import Reproduction, badges
 from leaderboard import compare
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
+from leaderboard.comparison import Comparison
+from leaderboard.earlier import earlier_boards, earlier_standings, link_of
 from leaderboard.entry import EntryView, entry_view, shared_decimals
-from leaderboard.explained import maps_of
+from leaderboard.explained import NO_MAPS, maps_of
 from leaderboard.export import as_csv, as_json, as_pairs
 from leaderboard.pages import (
     BoardView,
@@ -47,11 +51,11 @@ from leaderboard.pages import (
 )
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.resampled import resample_files
-from leaderboard.standings import Standings, boards, standings
+from leaderboard.standings import Row, Standings, boards, standings
 from leaderboard.table import as_script
 from leaderboard.values import number_cell
-from leaderboard.viewer import slices_of
-from leaderboard.wording import in_svg, korean, label, say, tip
+from leaderboard.viewer import NO_SLICES, slices_of
+from leaderboard.wording import both, in_svg, korean, label, say, tip
 
 __all__ = ["build", "files_of"]
 
@@ -114,18 +118,23 @@ def files_of(
     `runs` holds what is too large for records: the figures of tuned runs, the slices of chosen cases.
     """
     views: dict[str, list[BoardView]] = {}
+    read = case_files(runs)
     plotly: Bundle | None = None
     for path in sorted((HERE / "static").iterdir()):
         yield f"static/{path.name}", path.read_bytes()
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
-            standing = standings(board.records, card, case_files(runs), resample_files(runs))
+            standing = with_badges(standings(board.records, card, read, resample_files(runs)), runs)
             plots = _plots(runs, standing)
             if plotly is None and any(found.plots for found in plots.values()):
                 plotly = bundle()
-            views[name].append(view := board_view(standing))
+            old = [(item, earlier_standings(item, board, card, read)) for item in earlier_boards(board)]
+            links = tuple(link_of(item, found) for item, found in old)
+            views[name].append(view := board_view(standing, earlier=links))
             if name in renewed:
+                for item, found in old:
+                    yield from _board_files(f"{name}/{item.id}", found, board_view(found), {}, None)
                 yield from _board_files(f"{name}/{board.id}", standing, view, _drawable(plots, plotly), runs)
         if name in renewed:
             page = IndexView((challenge_view(card, views[name]),), single=True)
@@ -134,6 +143,30 @@ def files_of(
         yield "static/plotly.min.js", plotly.content
     everything = tuple(challenge_view(card, views[name]) for name, card in sorted(challenges.items()))
     yield "index.html", _render("index.html", IndexView(everything, single=False), "")
+
+
+def with_badges(standing: Standings, runs: Path) -> Standings:
+    """Add the badge of each row whose run was reproduced."""
+    code = [row.record.run_id for row in standing.rows if row.record.entry.route == "code"]
+    found = badges(runs, standing.card.name, code)
+    if not found:
+        return standing
+
+    def marked(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        return tuple(replace(row, reproduced=badge_of(found.get(row.record.run_id))) for row in rows)
+
+    return replace(standing, ranked=marked(standing.ranked), unranked=marked(standing.unranked))
+
+
+def badge_of(found: Reproduction | None) -> str:
+    """Return the badge of a run that was trained again; "" without one."""
+    if found is None:
+        return ""
+    key = "badge.exact" if found.exact else "badge.close"
+    how = say(key, within=f"{found.largest:.1g}")
+    if len(found.folds) == found.n_folds:
+        return how
+    return both((how, say("badge.folds", n=len(found.folds), of=found.n_folds)), ", ")
 
 
 def _plots(runs: Path, standing: Standings) -> dict[str, Plots]:
@@ -150,11 +183,13 @@ def _drawable(plots: Mapping[str, Plots], plotly: Bundle | None) -> dict[str, Pl
 
 
 def _board_files(
-    folder: str, standing: Standings, view: BoardView, plots: Mapping[str, Plots], runs: Path
+    folder: str, standing: Standings, view: BoardView, plots: Mapping[str, Plots], runs: Path | None
 ) -> Files:
+    """Yield a board's files; without `runs`, its entries' pages have no slices."""
     decimals, pictures = shared_decimals(standing), set[str]()
     for row in standing.rows:
-        slices, maps = slices_of(runs, row.record, row.id), maps_of(runs, row.record)
+        slices = slices_of(runs, row.record, row.id) if runs is not None else NO_SLICES
+        maps = maps_of(runs, row.record) if runs is not None else NO_MAPS
         page = entry_view(row, standing, decimals, plots.get(row.id, Plots()), slices.view, maps.view)
         yield f"{folder}/entries/{row.id}.html", _render("entry.html", page, "../../../")
         files = (*slices.files, *maps.files)
@@ -167,11 +202,18 @@ def _board_files(
     if view.entries:
         yield f"{folder}/data.js", as_script(view.head, view.ranked, view.unranked, for_scripts(view))
     if len(view.ranked) > 1:
-        found = compare.comparisons(standing, resample_files(runs), case_files(runs))
+        found = _pairs(standing, runs)
         if found:
             yield f"{folder}/pairs.js", compare.as_script(found, standing.card.ranking.key)
         yield f"{folder}/compare.html", _render("compare.html", compare_view(view, found), "../../")
     yield f"{folder}/index.html", _render("board.html", view, "../../")
+
+
+def _pairs(standing: Standings, runs: Path | None) -> tuple[Comparison, ...]:
+    """Return the first entries' differences; none of an earlier board, whose scorer is gone."""
+    if runs is None:
+        return ()
+    return compare.comparisons(standing, resample_files(runs), case_files(runs))
 
 
 def _template(name: str) -> str:

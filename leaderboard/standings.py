@@ -113,6 +113,8 @@ class Row:
     cv_rank: int | None = None
     test_rank: int | None = None
     """Both among the ranked entries that have a CV and a test value."""
+    reproduced: str = ""
+    """The badge that a comparison set; empty without one."""
     place: Place | None = None
     """How sure the rank is; None of what is not ranked, and where no resamples are stored."""
     over_naive: float | None = None
@@ -141,6 +143,8 @@ class Standings:
     literature: tuple[Published, ...]
     by_case: ByCase | None = None
     """Where the challenge ranks by case."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know first: an earlier board, sealed scores, a deadline."""
     uncertainty: Uncertainty | None = None
     """How sure the ranks are, where resamples are stored."""
 

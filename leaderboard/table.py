@@ -249,6 +249,7 @@ def _row(row: RowView, head: Sequence[Column]) -> dict[str, Any]:
         "team": row.team,
         "title": row.title,
         "tuned": row.tuned.mark if row.tuned else "",
+        "reproduced": row.reproduced,
         "words": row.overrides,
         "earlier": row.earlier,
         "note": row.note,

@@ -47,6 +47,7 @@ window.rowOf = (() => {
     link.href = `entries/${row.id}.html`;
     const cell = made("th", { className: "entry" }, link, small("", own(row.title)));
     cell.scope = "row";
+    if (row.reproduced) cell.append(small("", made("span", { className: "tag" }, ...said(row.reproduced))));
     if (row.tuned) cell.append(small("", made("span", { className: "tag" }, ...said(row.tuned))));
     if (row.words) cell.append(small("", made("code", {}, own(row.words))));
     if (row.earlier) cell.append(small("", ...MEDAL.spans(row.earlier === 1 ? words.earlier_one : words.earlier, { n: row.earlier })));
