@@ -276,7 +276,7 @@ def test_many_cases_do_not_overflow() -> None:
 
 
 def test_every_metric_file_declares_itself() -> None:
-    """The name of a metric is its file's, and its values stay within its bounds."""
+    """The name of a metric is its file's, and its values stay within its bounds; survival's are in test_units."""
     rng = np.random.default_rng(0)
     truth, decisions = rng.integers(0, 2, (2, 50, 3))
     for name in catalog.names("metrics"):
@@ -285,7 +285,12 @@ def test_every_metric_file_declares_itself() -> None:
         columns = (
             (truth, decisions) if metric.compute is auroc_macro.compute else (truth[:, 0], decisions[:, 0])
         )
-        assert metric.low <= metric.compute(*columns) <= metric.high
+        try:
+            value = metric.compute(*columns)
+        except ValueError as error:
+            assert "time and event" in str(error)
+            continue
+        assert metric.low <= value <= metric.high
 
 
 def test_a_specificity_that_is_just_reached_counts() -> None:
