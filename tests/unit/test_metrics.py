@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -285,12 +286,14 @@ def test_every_metric_file_declares_itself() -> None:
         columns = (
             (truth, decisions) if metric.compute is auroc_macro.compute else (truth[:, 0], decisions[:, 0])
         )
-        try:
-            value = metric.compute(*columns)
-        except ValueError as error:
-            assert "time and event" in str(error)
-            continue
-        assert metric.low <= value <= metric.high
+        if not takes_times(name):
+            assert metric.low <= metric.compute(*columns) <= metric.high
+
+
+def takes_times(name: str) -> bool:
+    """Say whether a metric judges survival: its truth is (n, 2), time and event."""
+    source = (Path(catalog.__file__).parent / "metrics" / f"{name}.py").read_text(encoding="utf-8")
+    return "harness.survival" in source or "_survival" in source or "_1yr" in name
 
 
 def test_a_specificity_that_is_just_reached_counts() -> None:
