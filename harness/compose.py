@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from harness.source import Source
     from harness.sweep_record import Searched
 
-__all__ = ["data_facts", "has_resamples", "write_files", "write_record", "write_references"]
+__all__ = ["data_facts", "has_resamples", "resamples_of", "write_files", "write_record", "write_references"]
 
 
 def now() -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from harness import __version__
 from harness.atomic import write_atomic
 from harness.cells import StoredCell
-from harness.compose import data_facts, now
+from harness.compose import data_facts, now, resamples_of
 from harness.config import LoaderConfig, ReproduceConfig, RunConfig, TrainerConfig, merged
 from harness.errors import UserError
 from harness.plan import Plan, changed, make_plan
@@ -235,7 +235,8 @@ def _change(plan: Plan, truth: Arrays, before: Arrays, after: Arrays) -> float:
 def _misstated(config: ReproduceConfig, plan: Plan, old: RunRecord, predicted: Mapping[str, Arrays]) -> float:
     """Return the largest difference between the record's numbers and those of its stored predictions."""
     source, challenge = plan.source, plan.challenge
-    true, _ = rescored(old, (), challenge, source, plan.fingerprint, predicted, config.runs)
+    drawn = resamples_of(challenge, source.dataset, predicted)
+    true, _ = rescored(old, (), challenge, source, plan.fingerprint, predicted, drawn, config.runs)
     if old.test is not None and true.test is None:
         raise UserError(
             f"Run {old.run_id} has a test score, but {source.root} no test truth. Type truth=PATH."

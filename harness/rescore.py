@@ -23,6 +23,7 @@ from harness.compose import (
     data_facts,
     has_resamples,
     now,
+    resamples_of,
     run_id,
     truth_key,
     write_files,
@@ -41,6 +42,7 @@ from harness.source import Source, open_source
 if TYPE_CHECKING:
     from harness.catalog import Challenge
     from harness.contracts import Array, Arrays
+    from harness.resamples import Resamples
 
 __all__ = ["Done", "kept_files", "rescore", "rescored", "scoring_key", "stored_predictions"]
 
@@ -113,8 +115,10 @@ def _one(
         half: _checked(old, half, arrays, challenge, source)
         for half, arrays in stored_predictions(runs, old).items()
     }
-    record, folds = rescored(old, ["rescore", *words], challenge, source, data, predicted, runs)
-    write_files(runs, record, challenge, source.dataset, predicted, folds, **kept_files(runs, record))
+    drawn = resamples_of(challenge, source.dataset, predicted)
+    record, folds = rescored(old, ["rescore", *words], challenge, source, data, predicted, drawn, runs)
+    kept = kept_files(runs, record)
+    write_files(runs, record, challenge, source.dataset, predicted, folds, drawn=drawn, **kept)
     say(f"Scored again: {old.run_id}")
     return record
 
@@ -175,9 +179,13 @@ def rescored(
     source: Source,
     data: str,
     predicted: Mapping[str, Arrays],
+    drawn: Mapping[str, Resamples],
     runs: Path,
 ) -> tuple[RunRecord, dict[int, int] | None]:
-    """Return the record with every number computed again by today's scorer, and its folds."""
+    """Return the record with every number computed again by today's scorer, and its folds.
+
+    `drawn` holds the resamples of each predicted half whose truth is known.
+    """
     development, test = source.dataset.development, source.dataset.test
     moment, truth = now(), development.truth or {}
     key = key_of(["run", old.origin or old.run_id, *scoring_key(challenge, source, data)])
@@ -191,9 +199,9 @@ def rescored(
         }
         cells = tuple(dataclasses.replace(cell, metrics=metrics[cell.fold]) for cell in old.cells)
     judged = {
-        half: score_half(challenge.scorer, cases, predicted[half], sealed=half == "test")
+        half: score_half(challenge.scorer, cases, predicted[half], sealed=half == "test", drawn=drawn[half])
         for half, cases in (("cv", development), ("test", test))
-        if half in predicted and cases.truth is not None
+        if half in drawn
     }
     record = dataclasses.replace(
         old,

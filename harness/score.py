@@ -16,6 +16,7 @@ from harness.compose import (
     data_facts,
     has_resamples,
     now,
+    resamples_of,
     run_id,
     write_files,
     write_references,
@@ -29,15 +30,16 @@ from harness.progress import say
 from harness.provenance import provenance
 from harness.records import Entry, Half, RunRecord, load_all
 from harness.rescore import kept_files, rescored, scoring_key, stored_predictions
-from harness.scoring import score_half
+from harness.scoring import resampled, score_half
 from harness.source import Source, open_source
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
     from harness.contracts import Array
+    from harness.resamples import Resamples
 
-Scored = tuple[RunRecord, dict[str, dict[str, "Array"]], dict[int, int] | None]
-"""A record, the predictions of each half, and the fold of each development row."""
+Scored = tuple[RunRecord, dict[str, dict[str, "Array"]], dict[str, "Resamples"], dict[int, int] | None]
+"""A record, the predictions and the resamples of each half, and the fold of each development row."""
 
 __all__ = ["score", "score_against_file"]
 
@@ -54,7 +56,7 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
         raise UserError(f"{source.root} holds no test truth. Type truth=/path/to/the/truth file.")
     data = fingerprint(source.dataset, digests_of(source.dataset), source.options)
     make = _file_record if config.predictions is not None else _run_record
-    record, predicted, folds = make(config, ["score", *words], challenge, source, data)
+    record, predicted, drawn, folds = make(config, ["score", *words], challenge, source, data)
     with locked(config.runs / challenge.name / ".cells" / f".{record.key[:16]}.lock"):
         known = [
             r
@@ -66,7 +68,7 @@ def score(config: ScoreConfig, words: Sequence[str]) -> RunRecord:
             record = known[-1]
         else:
             kept = kept_files(config.runs, record)
-            write_files(config.runs, record, challenge, source.dataset, predicted, folds, **kept)
+            write_files(config.runs, record, challenge, source.dataset, predicted, folds, drawn=drawn, **kept)
     write_references(challenge, source, data, config.runs)
     return record
 
@@ -108,7 +110,8 @@ def _file_record(
     path = config.predictions or Path()
     cases = source.dataset.test
     predictions = _read(challenge, path, cases)
-    half = score_half(challenge.scorer, cases, predictions, sealed=True)
+    drawn = resampled(challenge.scorer, cases, predictions)
+    half = score_half(challenge.scorer, cases, predictions, sealed=True, drawn=drawn)
     half = dataclasses.replace(half, positional=_positional(challenge, _truth_file(config, source), path))
     content = archive.digest(path)
     name = entry_name(config.name or _stem(path))
@@ -124,7 +127,8 @@ def _file_record(
     key = key_of(
         ["file", content, entry.team, entry.name, entry.title, *scoring_key(challenge, source, data)]
     )
-    return _record(config, words, challenge, source, data, entry, key, half), {"test": predictions}, None
+    record = _record(config, words, challenge, source, data, entry, key, half)
+    return record, {"test": predictions}, {"test": drawn}, None
 
 
 def _truth_file(config: ScoreConfig, source: Source) -> Path | None:
@@ -183,8 +187,9 @@ def _run_record(
     predicted = stored_predictions(config.runs, old)
     if old.entry.route != "code" or set(predicted) != {"cv", "test"}:
         raise UserError(f"Run {old.run_id} holds no predictions of both halves. Name a run of a code entry.")
-    record, folds = rescored(old, words, challenge, source, data, predicted, config.runs)
-    return record, predicted, folds
+    drawn = resamples_of(challenge, source.dataset, predicted)
+    record, folds = rescored(old, words, challenge, source, data, predicted, drawn, config.runs)
+    return record, predicted, drawn, folds
 
 
 def score_against_file(config: ScoreConfig) -> Half:
