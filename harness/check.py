@@ -16,6 +16,7 @@ from harness.run import checked, run_fold
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge, Submission
+    from harness.prepare import Store
 
 __all__ = ["check", "one_batch", "planned", "smaller_settings"]
 
@@ -81,9 +82,10 @@ def check(config: CheckConfig, say: Callable[[str], None]) -> Outcome:
     plan = planned(config)
     say(f"{plan.submission.name} answers {plan.challenge.name}: submission.yaml and model.py are there.")
     say(f"Training one batch and predicting phantom patients under isolation {plan.isolation.value} ...")
-    spec = sandbox_spec(plan, prepare_inputs(plan))
+    store = prepare_inputs(plan)
+    spec = sandbox_spec(plan, store)
     try:
-        outcome = one_batch(plan, spec)
+        outcome = one_batch(plan, store, spec)
     finally:
         sandbox.shared_sandbox(spec).close()
     for name, values in (outcome.arrays or {}).items():
@@ -91,8 +93,8 @@ def check(config: CheckConfig, say: Callable[[str], None]) -> Outcome:
     return outcome
 
 
-def one_batch(plan: Plan, spec: SandboxSpec) -> Outcome:
+def one_batch(plan: Plan, store: Store, spec: SandboxSpec) -> Outcome:
     """Train one batch in a sandbox that sees the plan's units and inputs, predict and check the answer."""
     # One thread: a single small batch gains nothing from more, and waits for them on a busy machine.
-    job = dataclasses.replace(fold_jobs(plan, prepare_inputs(plan), [0])[0], one_batch=True, threads=1)
+    job = dataclasses.replace(fold_jobs(plan, store, [0])[0], one_batch=True, threads=1)
     return checked(plan, 0, run_fold(job, spec, LIMITS, len(plan.source.dataset.test.cases)))

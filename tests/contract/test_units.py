@@ -90,12 +90,14 @@ def checks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     store = tmp_path_factory.mktemp("checks")
     names = catalog.names("submissions")
     plans = [planned(CheckConfig(submission=name, store=store)) for name in names]
-    specs = [sandbox_spec(plan, prepare_inputs(plan)) for plan in plans]
+    stores = [prepare_inputs(plan) for plan in plans]
+    specs = [sandbox_spec(plan, inputs) for plan, inputs in zip(plans, stores, strict=True)]
     seen = sorted({path for spec in specs for path in spec.read_only})
     libraries = sorted({library for spec in specs for library in spec.preload})
     spec = dataclasses.replace(specs[0], read_only=tuple(seen), preload=tuple(libraries))
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(names, pool.map(lambda plan: one_batch(plan, spec), plans), strict=True))
+        found = pool.map(lambda plan, inputs: one_batch(plan, inputs, spec), plans, stores)
+        return dict(zip(names, found, strict=True))
 
 
 @pytest.mark.parametrize("name", catalog.names("submissions"))
