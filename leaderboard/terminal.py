@@ -11,7 +11,7 @@ from leaderboard.rows import RowView
 from leaderboard.standings import Standings
 from leaderboard.text import clean
 
-__all__ = ["render"]
+__all__ = ["plain_table", "render"]
 
 HIDDEN = 1_000_000
 
@@ -43,7 +43,7 @@ def _caption(view: BoardView) -> str:
     return f"Ranked by {view.metric} on {view.half}, {view.better}"
 
 
-def _table(*columns: tuple[str, bool]) -> Table:
+def plain_table(*columns: tuple[str, bool]) -> Table:
     """Return a table without lines between rows; True marks a column of numbers."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
     for name, numeric in columns:
@@ -70,7 +70,7 @@ def _rank(row: RowView) -> Text:
 def _ranking(view: BoardView, most: int) -> Table:
     other = [(view.other_half, True)] if view.has_other else []
     breakers = [(title, True) for title in view.breakers]
-    table = _table(
+    table = plain_table(
         ("#", True), ("Entry", False), (view.half, True), ("95 %", True), *other,
         ("p (Holm)" if view.by_case else "± folds", True), *breakers, ("n", True), ("time", True),
     )  # fmt: skip
@@ -90,7 +90,7 @@ def _ranking(view: BoardView, most: int) -> Table:
 
 
 def _unranked(view: BoardView) -> Table:
-    table = _table(("Entry", False), ("State", False), ("Reason", False))
+    table = plain_table(("Entry", False), ("State", False), ("Reason", False))
     table.columns[0].ratio, table.columns[2].ratio = 2, 3
     for row in view.unranked:
         table.add_row(_entry(row), Text(row.status, style="red"), Text(row.reason, overflow="fold"))
@@ -100,7 +100,7 @@ def _unranked(view: BoardView) -> Table:
 def _references(view: BoardView) -> Table:
     breakers = [(f"{title} ({view.half})", True) for title in view.breakers]
     other = [(view.other_half, True)] if view.has_other else []
-    table = _table(("#", True), ("Answer", False), (view.half, True), *other, *breakers)
+    table = plain_table(("#", True), ("Answer", False), (view.half, True), *other, *breakers)
     for row in view.references:
         shown = [row.main.text, *([row.other.text] if view.has_other else [])]
         table.add_row(row.rank, Text(row.title), *shown, *(value.text for value in row.breakers))
@@ -108,7 +108,7 @@ def _references(view: BoardView) -> Table:
 
 
 def _literature(view: BoardView) -> Table:
-    table = _table(("Result", False), ("Metric", False), ("Value", True), ("Computed on", False))
+    table = plain_table(("Result", False), ("Metric", False), ("Value", True), ("Computed on", False))
     for item in view.literature:
         for metric, value in item.values:
             words = (item.title, metric, value, item.computed_on)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from harness.comparisons import FoldTest
@@ -14,6 +13,7 @@ from leaderboard.explanation import Explanation, Neighbour
 from leaderboard.rank_score import TITLE
 from leaderboard.rows import HALVES, rank_words
 from leaderboard.standings import Row, Standings
+from leaderboard.terminal import plain_table
 from leaderboard.text import clean, count, number, span
 from leaderboard.uncertainty import Place
 
@@ -38,14 +38,6 @@ def _named(row: Row) -> str:
     entry = row.record.entry
     words = " ".join((entry.name, *entry.overrides))
     return f"{clean(words, SHORT)} ({clean(entry.team, SHORT)})"
-
-
-def _table(*columns: tuple[str, bool]) -> Table:
-    """Return a table without lines; True marks a column of numbers."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
-    for name, numeric in columns:
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, vertical="top")
-    return table
 
 
 # ------------------------------------------------------------------------------------ comparison
@@ -74,7 +66,7 @@ def _half(half: HalfComparison) -> Iterator[RenderableType]:
         return
     patients = f" of {count(half.patients)} patients" if half.patients is not None else ""
     yield Text(f"\n{title}, {count(half.cases)} cases{patients}", style="bold")
-    table = _table(
+    table = plain_table(
         ("", False), ("A", True), ("B", True), ("A − B", True), ("95 %", True), ("p", True), ("", False)
     )
     table.columns[0].ratio = 1
@@ -118,7 +110,7 @@ def _cases(found: Comparison, title: str) -> Iterator[RenderableType]:
     if not found.cases:
         yield Text(f"None is shown: {found.cases_reason or 'the two agree on every case'}.", style="dim")
         return
-    table = _table(("Case", False), ("A", True), ("B", True), ("A − B", True))
+    table = plain_table(("Case", False), ("A", True), ("B", True), ("A − B", True))
     for case in found.cases:
         values = (number(value, DIGITS) for value in (case.first, case.second, case.difference))
         table.add_row(Text(case.case), *values)
@@ -196,7 +188,7 @@ def _neighbours(found: Explanation, standing: Standings) -> RenderableType:
     if not found.neighbours:
         return Text("")
     numbers = [(name, True) for name in ("difference", "95 %", "p")]
-    table = _table(("", False), ("#", True), ("Entry", False), *numbers, ("", False))
+    table = plain_table(("", False), ("#", True), ("Entry", False), *numbers, ("", False))
     table.columns[2].ratio = 1
     for neighbour in found.neighbours:
         table.add_row(*_neighbour(neighbour))
