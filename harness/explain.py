@@ -8,7 +8,6 @@ here, by their scores; the fold learns which of its held-out cases are asked for
 from __future__ import annotations
 
 import dataclasses
-import pickle
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -24,14 +23,14 @@ from harness.config import ExplainConfig, RunConfig, parse_words
 from harness.contracts import ExplainedCase, Failure, FailureKind, Outcome
 from harness.errors import UserError
 from harness.explained import Explained, folder_of, maps_problem, shape_of, store, words_of
-from harness.plan import ENTRY, Plan, changed, fold_jobs, make_plan, prepare_inputs, sandbox_spec
-from harness.predictions import expected_results, from_file, gathered, halves
+from harness.plan import Plan, changed, fold_jobs, make_plan, prepare_inputs, sandbox_spec
+from harness.predictions import case_differences, from_file, halves
 from harness.prepare import locked
 from harness.progress import open_progress, say
 from harness.provenance import provenance
 from harness.ragged import inputs_of
 from harness.records import RunRecord, load, load_all
-from harness.run import checked, grids_of
+from harness.run import checked, run_fold
 from harness.sandbox import shared_sandbox
 
 if TYPE_CHECKING:
@@ -263,7 +262,7 @@ def train(choice: Choice) -> dict[int, Failure]:
     try:
         with open_progress(len(choice.rows)) as progress:
             for fold, rows in choice.rows.items():
-                outcome, maps = run_fold(choice, inputs, spec, fold, partial(progress.event, fold))
+                outcome, maps = explain_fold(choice, inputs, spec, fold, partial(progress.event, fold))
                 failure = outcome.failure or keep(choice, inputs, fold, outcome, maps)
                 if failure is not None:
                     failures[fold] = failure
@@ -275,7 +274,7 @@ def train(choice: Choice) -> dict[int, Failure]:
     return failures
 
 
-def run_fold(
+def explain_fold(
     choice: Choice, store_: Store, spec: SandboxSpec, fold: int, on_event: Callable[[dict[str, Any]], None]
 ) -> tuple[Outcome, list[Array]]:
     """Train one fold again in its own isolated process; return what it predicts, checked, and its maps."""
@@ -284,16 +283,13 @@ def run_fold(
     asked = tuple(ExplainedCase(row, map_shape(choice, store_, row)) for row in choice.rows[fold])
     job = dataclasses.replace(job, explained=asked)
     n_test = len(plan.source.dataset.test.cases)
-    expected = expected_results(job.spec, len(job.heldout), n_test, grids_of(job))
-    expected |= {f"map/{number}": (case.shape, "float") for number, case in enumerate(asked)}
-    outcome = shared_sandbox(spec).run(ENTRY, pickle.dumps(job), expected, plan.limits, on_event)
+    outcome = run_fold(job, spec, plan.limits, n_test, on_event)
     if outcome.failure is not None and outcome.failure.kind is FailureKind.SANDBOX:
         raise UserError(f"Fold {fold} could not be started: {outcome.failure.reason}. Type: harness doctor")
     if outcome.arrays is None:
         return outcome, []
     maps = [outcome.arrays.pop(f"map/{number}") for number in range(len(asked))]
-    plain = dataclasses.replace(outcome, arrays=gathered(outcome.arrays, job.spec))
-    return checked(plan, fold, plain), maps
+    return checked(plan, fold, outcome), maps
 
 
 def counted(n: int, what: str) -> str:
@@ -355,12 +351,5 @@ def differs(stored: Mapping[str, Array], again: Mapping[str, Array]) -> float | 
 
     Label maps differ by the largest share of a case's voxels. None if no key is in both.
     """
-    found = [_distance(stored[key], again[key]) for key in stored if key in again]
-    return max(found) if found else None
-
-
-def _distance(ours: Array, theirs: Array) -> float:
-    if ours.dtype == object:
-        pairs = zip(ours, theirs, strict=True)
-        return max((float((one.array() != other.array()).mean()) for one, other in pairs), default=0.0)
-    return float(np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max(initial=0.0))
+    found = [case_differences(stored[key], again[key]).max(initial=0.0) for key in stored if key in again]
+    return float(max(found)) if found else None

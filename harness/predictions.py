@@ -16,7 +16,7 @@ from harness.volumes import column, packed, unpacked
 if TYPE_CHECKING:
     from harness.contracts import Array, Arrays, ArraySpec
 
-__all__ = ["as_bytes", "check", "expected_results", "from_file", "gathered", "halves"]
+__all__ = ["as_bytes", "case_differences", "check", "expected_results", "from_file", "gathered", "halves"]
 
 
 Grids = Mapping[str, Sequence[tuple[int, ...]]]
@@ -112,6 +112,21 @@ def halves(results: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
         half, _, key = name.partition("/")
         parts[half == "test"][key] = values
     return parts
+
+
+def case_differences(before: Array, after: Array) -> Array:
+    """Return by how much two predictions of one key differ at most, by case, (n,); 0 is the same.
+
+    Label maps differ by the share of their voxels; a NaN is 1 from a number, and so is another grid.
+    """
+    if before.dtype == object:
+        pairs = zip(before, after, strict=True)
+        shares = [float((a.array() != b.array()).mean()) if a.shape == b.shape else 1.0 for a, b in pairs]
+        return np.array(shares)
+    distance = np.abs(before.astype(np.float64) - after.astype(np.float64))
+    distance = np.where(np.isfinite(distance), distance, 1.0)
+    found: Array = distance.reshape(len(before), -1).max(axis=1, initial=0.0)
+    return found
 
 
 def as_bytes(arrays: Arrays) -> bytes:

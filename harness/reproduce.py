@@ -17,6 +17,7 @@ from harness.compose import data_facts, now, resamples_of
 from harness.config import LoaderConfig, ReproduceConfig, RunConfig, TrainerConfig, merged
 from harness.errors import UserError
 from harness.plan import Plan, changed, make_plan
+from harness.predictions import case_differences
 from harness.prepare import locked
 from harness.records import Half, RunRecord, dump, load_all
 from harness.reproductions import FOLDER, Reproduction, digest_of_run
@@ -204,23 +205,10 @@ def compare(before: Arrays, after: Arrays, ids: tuple[str, ...] | list[str]) -> 
         raise UserError(f"Stored are predictions of {sorted(before)}, trained again of {sorted(after)}.")
     by_case = np.zeros(len(ids))
     for key, values in before.items():
-        by_case = np.maximum(by_case, _differences(values, after[key]))
+        by_case = np.maximum(by_case, case_differences(values, after[key]))
     worst = int(by_case.argmax()) if len(ids) else 0
     largest = float(by_case[worst]) if len(ids) else 0.0
     return Compared(len(ids), int((by_case > 0).sum()), largest, ids[worst] if largest > 0 else "")
-
-
-def _differences(before: Array, after: Array) -> Array:
-    """Return the largest difference of each case; a label map's is the share of voxels that differ."""
-    if before.dtype == object:
-        pairs = zip(before, after, strict=True)
-        return np.array(
-            [float((a.array() != b.array()).mean()) if a.shape == b.shape else 1.0 for a, b in pairs]
-        )
-    distance = np.abs(before.astype(np.float64) - after.astype(np.float64))
-    distance = np.where(np.isfinite(distance), distance, 1.0)  # a NaN is as far from a number as can be
-    found: Array = distance.reshape(len(before), -1).max(axis=1, initial=0.0)
-    return found
 
 
 def _change(plan: Plan, truth: Arrays, before: Arrays, after: Arrays) -> float:

@@ -223,6 +223,7 @@ def run_fold(
 ) -> Outcome:
     """Run one fold in its own isolated process; idempotent, so that an executor may repeat it."""
     expected = expected_results(job.spec, len(job.heldout), n_test, grids_of(job))
+    expected |= {f"map/{number}": (case.shape, "float") for number, case in enumerate(job.explained)}
     outcome = shared_sandbox(spec).run(ENTRY, pickle.dumps(job), expected, limits, on_event)
     if outcome.arrays is None:
         return outcome
