@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from harness import catalog
 from harness.contracts import Case
 from harness.errors import UserError
 from harness.segmentation.nifti import read_labels
-from harness.training import CaseDataset, FoldData, ValidatedFoldData, batches
+from harness.training import CaseDataset, batches
 from harness.volumes import Volume, column
 from submissions.pnu_unet.model import Model as Pnu
 from submissions.pnu_unet.model import restored
+from tests import fits
 from tests.real import real_data
 
 ENTRIES = {
@@ -92,24 +94,7 @@ def made_up(cases: int, seed: int = 0) -> CaseDataset:
     return CaseDataset(inputs, np.arange(cases), {"labels": column(volumes)})
 
 
-def fit(
-    model: pl.LightningModule, training: CaseDataset, validation: float = 0.0, **settings: Any
-) -> pl.Trainer:
-    """Train as a fold does; return the trainer."""
-    trainer = pl.Trainer(
-        **{"max_epochs": 1, **settings},
-        accelerator="cpu",
-        deterministic="warn",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        num_sanity_val_steps=0,
-    )
-    loader = {"batch_size": 1, "workers": 0, "validation": validation}
-    data_class = ValidatedFoldData if validation > 0 else FoldData
-    trainer.fit(model, datamodule=data_class(model, training, loader, 0))
-    return trainer
+fit = partial(fits.fit, batch_size=1)
 
 
 def predict(model: pl.LightningModule, cases: CaseDataset) -> list[Tensor]:

@@ -24,7 +24,8 @@ from harness import catalog
 from harness.errors import UserError
 from harness.survival.concordance import harrell
 from harness.survival.followup import FollowUp
-from harness.training import CaseDataset, ContractError, FoldData, ValidatedFoldData, batches
+from harness.training import CaseDataset, ContractError, batches
+from tests.fits import fit, predict
 
 ENTRIES = {
     "glioma_seresnext": {},
@@ -61,34 +62,6 @@ def made_up(cases: int, shape: tuple[int, ...] = (12, 10, 9), seed: int = 0) -> 
     covariates[draw.random((cases, 3)) < 0.1] = np.nan
     truth = {"time": time, "event": event.astype(np.uint8)}
     return CaseDataset({"image": images, "covariates": covariates}, np.arange(cases), truth)
-
-
-def fit(
-    model: pl.LightningModule, training: CaseDataset, validation: float = 0.0, **settings: Any
-) -> pl.Trainer:
-    """Train as a fold does; return the trainer."""
-    trainer = pl.Trainer(
-        **{"max_epochs": 1, **settings},
-        accelerator="cpu",
-        deterministic="warn",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        num_sanity_val_steps=0,
-    )
-    loader = {"batch_size": 8, "workers": 0, "validation": validation}
-    data_class = ValidatedFoldData if validation > 0 else FoldData
-    trainer.fit(model, datamodule=data_class(model, training, loader, 0))
-    return trainer
-
-
-def predict(model: pl.LightningModule, cases: CaseDataset) -> dict[str, Tensor]:
-    """Return the predictions of cases without their truth."""
-    model.eval()
-    with torch.no_grad():
-        parts = [model.predict_step(batch, 0) for batch in batches(CaseDataset(cases.inputs, cases.rows), 8)]
-    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
 def is_an_answer(found: dict[str, Tensor], cases: int) -> bool:

@@ -16,8 +16,9 @@ from challenges.kium import data, phantom
 from challenges.kium.baseline import AtlasReader
 from challenges.kium.baseline import Model as Baseline
 from challenges.kium.columns import LOCATIONS, VIEWS
-from harness.training import CaseDataset, FoldData, batches
+from harness.training import CaseDataset
 from submissions.aim_efficientnet.model import Model as Aim
+from tests.fits import fit, predict
 
 
 def made_up(cases: int, size: int = 64) -> CaseDataset:
@@ -27,30 +28,6 @@ def made_up(cases: int, size: int = 64) -> CaseDataset:
     truth = {"aneurysm": locations.any(1).astype(np.uint8), "locations": locations.astype(np.uint8)}
     views = rng.integers(0, 255, (cases, 8, size, size), dtype=np.uint8)
     return CaseDataset({"views": views}, np.arange(cases), truth)
-
-
-def fit(model: pl.LightningModule, training: CaseDataset, **settings: Any) -> pl.Trainer:
-    """Train as a fold does; return the trainer."""
-    trainer = pl.Trainer(
-        **{"max_epochs": 1, **settings},
-        accelerator="cpu",
-        deterministic="warn",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-    )
-    loader = {"batch_size": 8, "workers": 0, "validation": 0.0}
-    trainer.fit(model, datamodule=FoldData(model, training, loader, 0))
-    return trainer
-
-
-def predict(model: pl.LightningModule, cases: CaseDataset) -> dict[str, Tensor]:
-    """Return the predictions of cases without their truth."""
-    model.eval()
-    with torch.no_grad():
-        parts = [model.predict_step(batch, 0) for batch in batches(CaseDataset(cases.inputs, cases.rows), 8)]
-    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
 # ---------------------------------------------------------------------------------------- baseline

@@ -21,7 +21,8 @@ from harness import catalog
 from harness.cards import SubmissionCard
 from harness.errors import UserError
 from harness.space import parse_space
-from harness.training import CaseDataset, FoldData, ValidatedFoldData, batches
+from harness.training import CaseDataset
+from tests.fits import fit, predict
 
 LADDER = ("base", "optimiser", "densenet", "augmented", "wide")
 COMPARED = ("resnet", "vgg16", "inception")
@@ -51,34 +52,6 @@ def made_up(cases: int, size: int = 64) -> CaseDataset:
     order = rng.permutation(cases)
     labels = {"pneumonia": truth[order].astype(np.uint8), "agent": truth[order].astype(np.uint8)}
     return CaseDataset({"image": images[order]}, np.arange(cases), labels)
-
-
-def fit(
-    model: pl.LightningModule, training: CaseDataset, validation: float = 0.0, **settings: Any
-) -> pl.Trainer:
-    """Train as a fold does; return the trainer."""
-    trainer = pl.Trainer(
-        **{"max_epochs": 1, **settings},
-        accelerator="cpu",
-        deterministic="warn",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        num_sanity_val_steps=0,
-    )
-    loader = {"batch_size": 8, "workers": 0, "validation": validation}
-    data_class = ValidatedFoldData if validation > 0 else FoldData
-    trainer.fit(model, datamodule=data_class(model, training, loader, 0))
-    return trainer
-
-
-def predict(model: pl.LightningModule, cases: CaseDataset) -> dict[str, Tensor]:
-    """Return the predictions of cases without their truth."""
-    model.eval()
-    with torch.no_grad():
-        parts = [model.predict_step(batch, 0) for batch in batches(CaseDataset(cases.inputs, cases.rows), 8)]
-    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
 class Small(nn.Module):
