@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.metrics._inputs import Floats
+from harness.survival.dynamic_auc import dynamic_auc
 from harness.survival.followup import FollowUp
 
-__all__ = ["QUARTER", "YEAR", "as_follow_up", "quarters", "reaches", "undefined"]
+__all__ = ["QUARTER", "YEAR", "as_follow_up", "auc_at", "quarters", "reaches", "undefined"]
 
 YEAR = 365.0
 """Days."""
@@ -30,6 +31,14 @@ def as_follow_up(truth: ArrayLike) -> FollowUp:
     if table.ndim != 2 or table.shape[1] != 2:
         raise ValueError(f"truth must have shape (n, 2), time and event, got {table.shape}")
     return FollowUp.of(table[:, 0], table[:, 1])
+
+
+def auc_at(at: float, truth: ArrayLike, risk: ArrayLike, counts: ArrayLike | None) -> Floats:
+    """Return the time-dependent AUC of a risk (n,) at a time in days; NaN with nobody observed beyond it."""
+    follow_up = as_follow_up(truth)
+    if not reaches(follow_up, at):
+        return undefined(counts)
+    return dynamic_auc(follow_up, risk, at, follow_up, counts)
 
 
 def quarters(prediction: ArrayLike) -> tuple[Floats, Floats]:

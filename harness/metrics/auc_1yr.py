@@ -6,8 +6,7 @@ from numpy.typing import ArrayLike
 
 from harness.contracts import Metric
 from harness.metrics._inputs import Floats
-from harness.metrics._survival import YEAR, as_follow_up, reaches, undefined
-from harness.survival.dynamic_auc import dynamic_auc
+from harness.metrics._survival import YEAR, auc_at
 
 
 def compute(truth: ArrayLike, prediction: ArrayLike, counts: ArrayLike | None = None) -> Floats:
@@ -21,10 +20,7 @@ def compute(truth: ArrayLike, prediction: ArrayLike, counts: ArrayLike | None = 
     >>> float(compute([[100, 1], [200, 1], [900, 1], [1000, 0]], [3, 1, 2, 0]))
     0.75
     """
-    follow_up = as_follow_up(truth)
-    if not reaches(follow_up, YEAR):
-        return undefined(counts)
-    return dynamic_auc(follow_up, prediction, YEAR, follow_up, counts)
+    return auc_at(YEAR, truth, prediction, counts)
 
 
 metric = Metric("auc_1yr", "AUC at 1 year", compute, higher_is_better=True, low=0.0, high=1.0)
