@@ -336,6 +336,18 @@ def load(folder: Path) -> RunRecord:
         ) from error
 
 
+def load_named(runs: Path, challenge: str, run_id: str) -> RunRecord:
+    """Read the record of one run.
+
+    Raises:
+        UserError: if there is no such run; names those that there are.
+    """
+    known = {record.run_id: record for record in load_all(runs, challenge)}
+    if run_id not in known:
+        raise UserError(f"No run {run_id!r} in {runs / challenge}. Known: {', '.join(known)}.")
+    return known[run_id]
+
+
 def load_all(runs: Path, challenge: str) -> tuple[RunRecord, ...]:
     """Read every record of a challenge, sorted by run id."""
     folders = sorted((runs / challenge).glob("[!.]*/record.json"))

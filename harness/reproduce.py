@@ -19,7 +19,7 @@ from harness.errors import UserError
 from harness.plan import Plan, changed, make_plan
 from harness.predictions import case_differences
 from harness.prepare import locked
-from harness.records import Half, RunRecord, dump, load_all
+from harness.records import Half, RunRecord, dump, load_named
 from harness.reproductions import FOLDER, Reproduction, digest_of_run
 from harness.rescore import read_folds, rescored, stored_predictions
 from harness.run import announce, open_floor, pending_of, stored, train_on
@@ -64,12 +64,7 @@ def reproduce(config: ReproduceConfig) -> Reproduction:
 
 
 def _run_of(config: ReproduceConfig) -> RunRecord:
-    known = {record.run_id: record for record in load_all(config.runs, config.challenge)}
-    if config.run not in known:
-        raise UserError(
-            f"No run {config.run!r} in {config.runs / config.challenge}. Known: {', '.join(known)}."
-        )
-    old = known[config.run]
+    old = load_named(config.runs, config.challenge, config.run)
     if old.entry.route != "code" or old.state != "complete":
         raise UserError(f"Run {old.run_id} is no complete run of a code entry: there is nothing to train.")
     if old.sweep is not None and old.sweep.nested:

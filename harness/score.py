@@ -28,7 +28,7 @@ from harness.predictions import check
 from harness.prepare import digests_of, fingerprint, locked
 from harness.progress import say
 from harness.provenance import provenance
-from harness.records import Entry, Half, RunRecord, load_all
+from harness.records import Entry, Half, RunRecord, load_all, load_named
 from harness.rescore import kept_files, rescored, scoring_key, stored_predictions
 from harness.scoring import resampled, score_half
 from harness.source import Source, open_source
@@ -174,12 +174,7 @@ def _run_record(
     """Score the stored test predictions of a code entry, now that the truth is there."""
     if config.run is None:
         raise UserError("Nothing to score. Type predictions=output.csv, or run=RUN_ID for a stored run.")
-    earlier = {r.run_id: r for r in load_all(config.runs, challenge.name)}
-    if config.run not in earlier:
-        raise UserError(
-            f"No run {config.run!r} in {config.runs / challenge.name}. Known: {', '.join(earlier)}."
-        )
-    old = earlier[config.run]
+    old = load_named(config.runs, challenge.name, config.run)
     if old.data.fingerprint != data or old.state != "complete":
         raise UserError(
             f"Run {old.run_id} is {old.state} on data {old.data.fingerprint[:10]}; this is {data[:10]}."
