@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.toy import write_challenge
+
 CARD = """
 title: Spots
 task: binary classification
@@ -145,18 +147,7 @@ loader: {batch_size: 8}
 
 def write_spots(root: Path) -> None:
     """Write `challenges/spots` into a working folder."""
-    folder = root / "challenges" / "spots"
-    folder.mkdir(parents=True)
-    texts = {
-        "challenge.yaml": CARD,
-        "data.py": DATA,
-        "phantom.py": PHANTOM,
-        "scorer.py": SCORER,
-        "baseline.py": MODEL,
-        "baseline.yaml": BASELINE,
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(text)
+    write_challenge(root / "challenges" / "spots", CARD, DATA, PHANTOM, SCORER, MODEL, BASELINE)
 
 
 def write_entry(root: Path, name: str, model: str) -> str:

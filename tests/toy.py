@@ -144,15 +144,12 @@ space: {noise: "uniform(0, 5)"}
 
 def write_toy(root: Path) -> None:
     """Write `challenges/toy` into a working folder."""
-    folder = root / "challenges" / "toy"
+    write_challenge(root / "challenges" / "toy", CARD, DATA, PHANTOM, SCORER, MODEL, BASELINE)
+
+
+def write_challenge(folder: Path, *texts: str) -> None:
+    """Write a challenge's folder: card, data, phantom, scorer, baseline and the baseline's card."""
+    names = ("challenge.yaml", "data.py", "phantom.py", "scorer.py", "baseline.py", "baseline.yaml")
     folder.mkdir(parents=True)
-    texts = {
-        "challenge.yaml": CARD,
-        "data.py": DATA,
-        "phantom.py": PHANTOM,
-        "scorer.py": SCORER,
-        "baseline.py": MODEL,
-        "baseline.yaml": BASELINE,
-    }
-    for name, text in texts.items():
+    for name, text in zip(names, texts, strict=True):
         (folder / name).write_text(text)
