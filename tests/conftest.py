@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -77,13 +78,34 @@ class Workplace:
         return [record for record in self.records() if record["entry"]["name"] == name][-1]
 
 
+_units: dict[str, ModuleType] = {}
+"""The modules of the project's own challenges and submissions, each as it was first imported."""
+
+
+def _restore_units() -> None:
+    """Put back what was imported first; tests of other folders replace units by others of the same name."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] not in ("challenges", "submissions") or "." not in name:
+            continue
+        places = [module.__file__] if getattr(module, "__file__", None) else list(module.__path__)
+        if all(PROJECT in Path(str(place)).parents for place in places):
+            _units.setdefault(name, module)
+        else:
+            del sys.modules[name]
+    sys.modules.update(_units)
+
+
+def pytest_collection_finish() -> None:
+    """Know the modules that the tests' own imports see, before any fixture of a wider scope runs."""
+    _restore_units()
+
+
 @pytest.fixture(autouse=True)
 def units_as_they_were() -> Iterator[None]:
-    """Put back the project's own units, which a test may have replaced by others of the same name."""
-    spaces = ("challenges", "submissions")
-    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in spaces}
+    """Give every test the units that its imports see."""
+    _restore_units()
     yield
-    sys.modules.update(before)
+    _restore_units()
 
 
 @pytest.fixture
