@@ -6,14 +6,37 @@ A text that a board shows may have a Korean twin, `<name>_ko`; without one both 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
 from harness.errors import did_you_mean
 from harness.validated import Frozen
 
-__all__ = ["ChallengeCard", "LiteratureRow", "MetricCard", "OptionCard", "OptionValueCard", "SubmissionCard"]
+__all__ = [
+    "ChallengeCard",
+    "LiteratureRow",
+    "MetricCard",
+    "OptionCard",
+    "OptionValueCard",
+    "SealedCard",
+    "SubmissionCard",
+]
+
+
+def _moment(value: object) -> datetime:
+    """Return a moment that is the same everywhere: its zone must be written."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ValueError(f"type a day, a time and its zone, as in 2026-12-31T23:59+09:00, not {value!r}")
+    return found
+
+
+Moment = Annotated[datetime, PlainValidator(_moment)]
 
 
 class MetricCard(Frozen):
@@ -96,6 +119,14 @@ class PhantomCard(Frozen):
     preparation: Mapping[str, Any] = Field(default_factory=dict)
 
 
+class SealedCard(Frozen):
+    """Test scores that nobody sees before a date, but for a few looks of each team at its own."""
+
+    until: Moment
+    looks: int = Field(default=0, ge=0)
+    """How many of its runs a team may look at before; a run without a test score is none."""
+
+
 class ChallengeCard(Frozen):
     """challenge.yaml."""
 
@@ -121,6 +152,18 @@ class ChallengeCard(Frozen):
     """What the organiser's folder is called, for the hint on `data=`."""
     citation: str = ""
     literature: tuple[LiteratureRow, ...] = ()
+    deadline: Moment | None = None
+    """Entries that were handed in later are scored, flagged and not ranked."""
+    sealed: SealedCard | None = None
+
+    @model_validator(mode="after")
+    def _sealed_until_the_deadline(self) -> ChallengeCard:
+        if self.sealed is not None and self.deadline is not None and self.sealed.until < self.deadline:
+            raise ValueError(
+                f"sealed.until {self.sealed.until.isoformat()} is before the deadline "
+                f"{self.deadline.isoformat()}: who enters last would know the test scores"
+            )
+        return self
 
     @model_validator(mode="after")
     def _columns_exist(self) -> ChallengeCard:

@@ -217,6 +217,31 @@ def leaderboard(words: Words = None) -> None:
 
 
 @app.command()
+def look(run_id: str, words: Words = None) -> None:
+    """Look at the test score of one run of a sealed challenge: harness look RUN_ID challenge=NAME.
+
+    Every look is written into the challenge's ledger, which the board shows; a team has as many as
+    challenge.yaml says. Words: challenge=NAME runs=PATH site=PATH
+    """
+    from datetime import UTC, datetime
+
+    from harness.config import LookConfig, parse_words
+    from harness.sealing import clock
+    from harness.sealing import look as look_verb
+
+    config = parse_words(LookConfig, [f"run={run_id}", *(words or [])])
+    found = look_verb(config)
+    if found.record.test is not None:
+        _print_half(found.record.test)
+    again = " These predictions were looked at before, which costs nothing." if found.again else ""
+    print(
+        f"Look {found.used} of {found.limit} of team {found.record.entry.team}.{again} "
+        f"Sealed until {clock(found.until)}; the clock here: {clock(datetime.now(UTC).astimezone())}."
+    )
+    _build(config, _cards(config.challenge))
+
+
+@app.command()
 def compare(first: str, second: str, words: Words = None) -> None:
     """Compare two entries of a board, metric by metric and case by case: harness compare A B challenge=NAME.
 
@@ -355,14 +380,21 @@ def _boards(config: Place, card: Card, fingerprint: str | None = None) -> list[S
 
 def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> None:
     """Print a challenge's boards, or the one of this data."""
+    from datetime import UTC, datetime
+
     from rich.console import Console
 
+    from harness.sealing import clock
+    from leaderboard.sealed import limits_of
     from leaderboard.standings import standings
     from leaderboard.terminal import render
 
     console = Console()
-    for standing in _boards(config, card, fingerprint) or [standings([], card)]:
+    found = _boards(config, card, fingerprint) or [standings([], card)]
+    for standing in found:
         console.print(render(standing))
+    if any(limits_of(standing.board, card) for standing in found):
+        console.print(f"The clock here: {clock(datetime.now(UTC).astimezone())}.", highlight=False)
 
 
 def _print_half(half: Half) -> None:

@@ -212,6 +212,13 @@ class ExportConfig(Place):
     """For another place of the organiser's own: the test half's scores by case go along."""
 
 
+class LookConfig(Place):
+    """`harness look RUN_ID`."""
+
+    run: str
+    challenge: str
+
+
 class ImportConfig(Place):
     """`harness import FILE.zip`."""
 

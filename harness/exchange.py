@@ -18,6 +18,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from harness.errors import UserError
 from harness.records import dump, load_all
 from harness.reproductions import FOLDER, read_all
 from harness.resamples import FILE as RESAMPLES
+from harness.sealing import clock, is_sealed
 
 if TYPE_CHECKING:
     from harness.catalog import Challenge
@@ -56,6 +58,7 @@ def export(config: ExportConfig) -> tuple[Path, int, int]:
         raise UserError(f"{path} is there already. Move it, or type to=ANOTHER.zip.")
     if not load_all(config.runs, challenge.name):
         raise UserError(f"There is no run of {challenge.name} in {config.runs}, so nothing to export.")
+    _refuse_sealed(config, challenge)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".part-{path.name}")
     rows: dict[str, dict[str, str | int]] = {}
@@ -71,6 +74,15 @@ def export(config: ExportConfig) -> tuple[Path, int, int]:
     finally:
         temporary.unlink(missing_ok=True)
     return path, len(rows), path.stat().st_size
+
+
+def _refuse_sealed(config: ExportConfig, challenge: Challenge) -> None:
+    sealed = challenge.card.sealed
+    if sealed is not None and is_sealed(sealed, datetime.now(UTC)) and not config.private:
+        raise UserError(
+            f"The test scores of {challenge.name} are sealed until {clock(sealed.until)}, and the records "
+            "hold them. Type private=true for an archive of your own."
+        )
 
 
 def _put(target: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from harness.contracts import Metric
@@ -67,6 +68,13 @@ class Card:
     rule: Rule = "first_metric"
     columns: tuple[str, ...] = ()
     """Of the rule case_ranks: the metrics by which entries are ranked case by case."""
+    deadline: datetime | None = None
+    """Real entries that were handed in later are not ranked."""
+    sealed_until: datetime | None = None
+    looks: int = 0
+    """How many of its sealed test scores a team may look at."""
+    sealed: bool = False
+    """Whether the test scores are hidden now, which is when this card was made."""
 
     @property
     def by_case(self) -> bool:
@@ -95,8 +103,12 @@ class Card:
         return {metric.key: metric for metric in self.metrics}[key]
 
 
-def card_of(name: str, content: Mapping[str, Any], find: Callable[[str], Metric]) -> Card:
+def card_of(
+    name: str, content: Mapping[str, Any], find: Callable[[str], Metric], moment: datetime | None = None
+) -> Card:
     """Return the card of a challenge from the parsed challenge.yaml; `find` loads a metric by name.
+
+    `moment` decides whether test scores are still sealed: now, by default.
 
     Raises:
         ValueError: if a tie breaker or column is none of the metrics, or the columns do not fit the
@@ -113,6 +125,8 @@ def card_of(name: str, content: Mapping[str, Any], find: Callable[[str], Metric]
     rule = ranking.get("rule", "first_metric")
     if rule not in get_args(Rule) or (rule == "case_ranks") != bool(columns):
         raise ValueError(f"{name}: ranking rule {rule!r} with {len(columns)} columns")
+    sealed = content.get("sealed") or {}
+    until = sealed.get("until")
     return Card(
         name=name,
         metrics=metrics,
@@ -121,6 +135,10 @@ def card_of(name: str, content: Mapping[str, Any], find: Callable[[str], Metric]
         ranking_note=_text(ranking, "description"),
         rule=rule,
         columns=columns,
+        deadline=content.get("deadline"),
+        sealed_until=until,
+        looks=int(sealed.get("looks", 0)),
+        sealed=until is not None and (moment or datetime.now(UTC)) < until,
         folds=int(content.get("folds", 10)),
         literature=_published(content.get("literature") or ()),
         **{key: _text(content, key) for key in _WORDS},

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from harness.records import Half, RunRecord
 from leaderboard.card import Card
-from leaderboard.wording import both, say
+from leaderboard.text import number
+from leaderboard.wording import both, moment, say
 
 __all__ = [
     "OLD_SCORER",
@@ -23,6 +25,7 @@ __all__ = [
     "basis_of",
     "finite",
     "half_of",
+    "is_late",
     "judge",
     "note_of",
     "scored",
@@ -31,7 +34,9 @@ __all__ = [
 ]
 
 HalfName = Literal["cv", "test"]
-Status = Literal["complete", "outdated", "failed", "partial", "undefined", "invalid", "unscored", "unmatched"]
+Status = Literal[
+    "complete", "outdated", "late", "failed", "partial", "undefined", "invalid", "unscored", "unmatched"
+]
 
 STRENGTH = {"bubblewrap": 2, "reduced": 1, "none": 0}
 ROUNDING = 1e-9
@@ -123,7 +128,37 @@ def judge(record: RunRecord, basis: Basis, card: Card) -> Judged:
     # A record of before truths had digests does not say what it was scored against: it stays.
     if basis.half == "test" and record.data.truth_digest not in ("", basis.truth):
         return Judged(record, "outdated", OLD_TRUTH)
+    if is_late(record, card):
+        return Judged(record, "late", _late(record, card, basis.half))
     return Judged(record, status, "")
+
+
+def is_late(record: RunRecord, card: Card) -> bool:
+    """Say whether an entry was handed in after the deadline; the training may end later."""
+    if card.deadline is None or record.data.phantom or record.entry.route == "reference":
+        return False
+    return _handed_in(record) > card.deadline
+
+
+def _handed_in(record: RunRecord) -> datetime:
+    """Return when the first of the record's folds began, or the file was scored."""
+    try:
+        found = datetime.fromisoformat(record.started)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _late(record: RunRecord, card: Card, half: HalfName) -> str:
+    value = scored(half_of(record, half), card.ranking.key)
+    return say(
+        "reason.late",
+        metric=card.ranking.title,
+        half=HALF_WORDS[half],
+        value=number(value, card.ranking.digits),
+        time=moment(_handed_in(record)),
+        deadline=moment(card.deadline) if card.deadline else "",
+    )
 
 
 def _status(record: RunRecord, card: Card, half: HalfName) -> Status:
@@ -167,6 +202,8 @@ def _reason(record: RunRecord, card: Card, half: HalfName, status: Status) -> st
     if status == "partial" and scores is not None:
         where = say(f"reason.half_{half}")
         return say("reason.partial", n=scores.n_scored, expected=scores.n_expected, half=where)
+    if status == "unscored" and card.sealed and record.data.test_truth and not record.data.phantom:
+        return say("reason.sealed", until=moment(card.sealed_until) if card.sealed_until else "")
     if status == "unscored" and half == "test":
         return say("reason.unscored_test")
     if status == "invalid":
@@ -193,7 +230,7 @@ def standing_of(group: list[Judged]) -> Judged:
 
 
 def _worth(item: Judged) -> int:
-    return {"complete": 2, "outdated": 1}.get(item.status, 0)
+    return {"complete": 2, "outdated": 1, "late": 1}.get(item.status, 0)
 
 
 def note_of(stands: Judged, newest: Judged) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from leaderboard.about import (
+    NAME,
     PHANTOM,
     Fact,
     MetricView,
@@ -33,7 +34,7 @@ from leaderboard.sureness import significance_of, stability_of
 from leaderboard.table import ROWS_A_PAGE, Column, Measure, Shape, cell_of_row, head_of
 from leaderboard.text import clean, count
 from leaderboard.values import Value
-from leaderboard.wording import both, say, templates
+from leaderboard.wording import both, date, say, templates
 
 __all__ = [
     "BoardView",
@@ -55,6 +56,15 @@ class Line:
     x: float
     value: str
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookView:
+    """How often a team has looked at sealed test scores."""
+
+    team: str
+    used: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,10 @@ class BoardView:
     commands: tuple[tuple[str, str], ...]
     earlier: tuple[EarlierLink, ...] = ()
     """The boards before a change of scorer or truth."""
+    looks: tuple[LookView, ...] = ()
+    """The ledger of a sealed challenge, by team."""
+    sealed: bool = False
+    """Whether this is or was a sealed challenge."""
 
     @property
     def entries(self) -> int:
@@ -257,7 +271,16 @@ def board_view(
         isolation=isolation_of(standing),
         commands=commands_of(card, board.options),
         earlier=earlier,
+        looks=tuple(
+            LookView(clean(item.team, NAME), _of_limit(item.used, card.looks), date(item.last))
+            for item in standing.looks
+        ),
+        sealed=card.sealed_until is not None and not board.phantom,
     )
+
+
+def _of_limit(used: int, limit: int) -> str:
+    return say("looks.of", used=used, limit=limit)
 
 
 def _shape(standing: Standings, columns: Columns) -> Shape:

@@ -51,6 +51,7 @@ from leaderboard.pages import (
 )
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.resampled import resample_files
+from leaderboard.sealed import with_looks
 from leaderboard.standings import Row, Standings, boards, standings
 from leaderboard.table import as_script
 from leaderboard.values import number_cell
@@ -125,7 +126,8 @@ def files_of(
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
-            standing = with_badges(standings(board.records, card, read, resample_files(runs)), runs)
+            ranked = standings(board.records, card, read, resample_files(runs))
+            standing = with_looks(with_badges(ranked, runs), runs)
             plots = _plots(runs, standing)
             if plotly is None and any(found.plots for found in plots.values()):
                 plotly = bundle()

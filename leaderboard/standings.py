@@ -35,6 +35,7 @@ from leaderboard.judging import (
 )
 from leaderboard.keys import Key, breakers_of, key_of, places
 from leaderboard.resampled import ResampleReader, sample_by_case, sample_of
+from leaderboard.sealed import TeamLooks, limits_of, shown
 from leaderboard.spread import FoldSpread, fold_spread
 from leaderboard.uncertainty import Place, Uncertainty, naive_score, over_naive, uncertainty_of
 
@@ -147,6 +148,8 @@ class Standings:
     """What a reader must know first: an earlier board, sealed scores, a deadline."""
     uncertainty: Uncertainty | None = None
     """How sure the ranks are, where resamples are stored."""
+    looks: tuple[TeamLooks, ...] = ()
+    """Who has looked at sealed test scores, and how often."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -179,7 +182,7 @@ def standings(
     Raises:
         ValueError: if the records belong to more than one board, or there is no reader that is needed.
     """
-    found = boards(records)
+    found = boards(shown(records, card))
     if len(found) > 1:
         raise ValueError(f"records of {len(found)} boards cannot be ranked together")
     board = found[0] if found else None
@@ -216,6 +219,7 @@ def standings(
         references=placed,
         literature=tuple(item for item in card.literature if item.fits(options)),
         by_case=by_case,
+        notes=limits_of(board, card),
         uncertainty=found_of,
     )
 
@@ -371,7 +375,7 @@ def _placed(rows: list[Row], contests: Sequence[tuple[Key, Sequence[Key]]]) -> t
 
 # -------------------------------------------------------------------------------------- details
 def _unranked_order(row: Row) -> tuple[int, str, str]:
-    order = ("outdated", "unmatched", "unscored", "undefined", "invalid", "partial", "failed")
+    order = ("late", "outdated", "unmatched", "unscored", "undefined", "invalid", "partial", "failed")
     return (order.index(row.status), row.record.entry.team.casefold(), row.id)
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "in_svg",
     "korean",
     "label",
+    "moment",
     "say",
     "templates",
     "tip",
@@ -128,7 +129,16 @@ def date(text: str) -> str:
         when = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         return text
-    clock = f"{when:%H:%M} UTC"
+    return moment(when)
+
+
+def moment(when: datetime) -> Text:
+    """Return a moment in its own zone, which is always named.
+
+    >>> moment(datetime.fromisoformat("2026-12-31T23:59+09:00"))
+    '31 Dec 2026, 23:59 UTC+09:00'
+    """
+    clock = f"{when:%H:%M} {when.tzname() or ''}".strip()
     return Text(
         f"{when.day} {when:%b} {when.year}, {clock}", f"{when.year}년 {when.month}월 {when.day}일 {clock}"
     )
