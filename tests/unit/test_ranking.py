@@ -7,7 +7,10 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import rankdata
+from statsmodels.stats.multitest import multipletests
 
 from harness.ranking import (
     as_one_more,
@@ -106,6 +109,15 @@ def test_holm_corrects_for_the_number_of_tests() -> None:
     assert holm([0.01, 0.04, 0.03, 0.5]).tolist() == pytest.approx([0.04, 0.09, 0.09, 0.5])
     assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
     assert holm([]).tolist() == []
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=30)
+    | st.lists(st.sampled_from([0.0, 0.01, 1.0]), min_size=1)
+)
+def test_holm_is_statsmodels_holm(p: list[float]) -> None:
+    """Ties, zeros and ones included."""
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-15)
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
