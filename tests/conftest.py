@@ -108,10 +108,30 @@ def units_as_they_were() -> Iterator[None]:
     _restore_units()
 
 
+SHIPPED = ("brats", "glioma", "kium", "pneumonia")
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared store for many working folders: phantom patients are drawn and decoded once."""
+    folder = tmp_path_factory.mktemp("store")
+    for name in SHIPPED:
+        (folder / name).mkdir()
+    return folder
+
+
+def place_with(root: Path, store: Path) -> Workplace:
+    """Return a working folder whose shipped challenges are prepared elsewhere."""
+    (root / "prepared").mkdir()
+    for name in SHIPPED:
+        (root / "prepared" / name).symlink_to(store / name)
+    return Workplace(root)
+
+
 @pytest.fixture
-def workplace(tmp_path: Path) -> Workplace:
-    """An empty working folder."""
-    return Workplace(tmp_path)
+def workplace(tmp_path: Path, store: Path) -> Workplace:
+    """A working folder in which nothing was run yet."""
+    return place_with(tmp_path, store)
 
 
 @pytest.fixture(scope="session")

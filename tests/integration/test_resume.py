@@ -6,8 +6,9 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from tests.conftest import Workplace
+from tests.conftest import Workplace, place_with
 from tests.fakes import TINY
 
 WORDS = ("challenge=kium", "phantom=smoke", "folds=6", "jobs=1")
@@ -29,7 +30,9 @@ def wait_for_folds(place: Workplace, n: int) -> list[str]:
     raise AssertionError("the folds never came")
 
 
-def test_kill_9_then_the_same_command_finishes_the_rest_and_only_the_rest(workplace: Workplace) -> None:
+def test_kill_9_then_the_same_command_finishes_the_rest_and_only_the_rest(
+    workplace: Workplace, store: Path
+) -> None:
     """Killed in fold 4, folds 0 to 3 keep their time stamps and the numbers are those of an undisturbed run."""
     entry = workplace.submission("slow", TINY, **CARD)
     process = workplace.start("run", entry, *WORDS)
@@ -40,8 +43,8 @@ def test_kill_9_then_the_same_command_finishes_the_rest_and_only_the_rest(workpl
 
     printed = workplace.harness("run", entry, *WORDS)
     resumed = workplace.record("slow")
-    undisturbed = Workplace(workplace.root / "other")
-    undisturbed.root.mkdir()
+    (workplace.root / "other").mkdir()
+    undisturbed = place_with(workplace.root / "other", store)
     undisturbed.submission("slow", TINY, **CARD)
     undisturbed.harness("run", entry, *WORDS)
 

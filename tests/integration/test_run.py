@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import Workplace
+from tests.conftest import Workplace, place_with
 from tests.fakes import TINY
 
 WORDS = ("challenge=kium", "phantom=smoke", "folds=3")
@@ -27,9 +28,9 @@ def scores(place: Workplace, name: str) -> tuple:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+def place(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Workplace:
     """A working folder with one finished run."""
-    place = Workplace(tmp_path_factory.mktemp("run"))
+    place = place_with(tmp_path_factory.mktemp("run"), store)
     place.harness("run", place.submission("tiny", TINY, **CARD), *WORDS)
     return place
 
@@ -60,13 +61,14 @@ def test_output_csv_is_in_the_organisers_format(place: Workplace) -> None:
     assert {cell for row in output[1:] for cell in row[2:]} <= {"0", "1"}
 
 
-def test_the_run_is_the_same_in_every_executor_and_isolation(place: Workplace) -> None:
+def test_the_run_is_the_same_in_every_executor_and_isolation(place: Workplace, store: Path) -> None:
     """local, inline and dask, bubblewrap and off: the same numbers to the last digit."""
     entry = "submission=./entries/tiny"
     expected = scores(place, "tiny")
     for more in (("executor=inline",), ("executor=dask", "jobs=2"), ("sandbox=off",)):
-        other = Workplace(place.root / "_".join(more).replace("=", "_"))
-        other.root.mkdir()
+        root = place.root / "_".join(more).replace("=", "_")
+        root.mkdir()
+        other = place_with(root, store)
         other.submission("tiny", TINY, **CARD)
         other.harness("run", entry, *WORDS, *more)
         assert expected == scores(other, "tiny"), more
@@ -134,7 +136,7 @@ def test_without_test_truth_the_cv_score_ranks_and_the_test_score_is_added_later
     """The team has no truth; the organiser scores the stored run with truth=, and the entry gains its test score."""
     workplace.submission("tiny", TINY, **CARD)
     workplace.harness("run", "submission=./entries/tiny", *WORDS)
-    root = phantom_root(workplace)
+    root = Path(shutil.copytree(phantom_root(workplace), workplace.root / "data"))
     sealed = workplace.root / "groundtruth.csv"
     (root / "groundtruth.csv").rename(sealed)
     team = Workplace(workplace.root / "team")
