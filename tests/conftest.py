@@ -96,8 +96,13 @@ def _restore_units() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Know the modules that the tests' own imports see, before any fixture of a wider scope runs."""
+    """Know the modules that the tests' own imports see; train as a fold does, in one thread.
+
+    Threads that wait for each other are slow beside other work.
+    """
     _restore_units()
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,15 +36,6 @@ ENTRIES = {
 }
 """Of each entry, what makes it small."""
 SMALL: dict[str, Any] = {"patch": 16, "width": 8, "levels": 3, "per_case": 1, "batch": 1}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Train as a fold does: threads that wait for each other are slow on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Columns:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +34,6 @@ ENTRIES = {
 }
 """Of each entry, what makes it small."""
 PHANTOM = (30, 30, 20)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Train as a fold does: threads that wait for each other are slow on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def made_up(cases: int, shape: tuple[int, ...] = (12, 10, 9), seed: int = 0) -> CaseDataset:
