@@ -226,8 +226,8 @@ def look(run_id: str, words: Words = None) -> None:
     from datetime import UTC, datetime
 
     from harness.config import LookConfig, parse_words
+    from harness.look import look as look_verb
     from harness.sealing import clock
-    from harness.sealing import look as look_verb
 
     config = parse_words(LookConfig, [f"run={run_id}", *(words or [])])
     found = look_verb(config)

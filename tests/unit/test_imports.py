@@ -27,7 +27,7 @@ HEAVY = (
 )
 LEADERBOARD_MAY = {
     *("atomic", "records", "resamples", "metrics", "ranking", "stability", "comparisons", "statistics"),
-    *("errors", "contracts", "reproductions"),
+    *("errors", "contracts", "reproductions", "sealing"),
 }
 
 

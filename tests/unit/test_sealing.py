@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from harness import catalog, sealing
+from harness import catalog
 from harness.cards import ChallengeCard
 from harness.config import LookConfig
 from harness.errors import UserError
-from harness.records import RunRecord
-from harness.sealing import Look, clock, look, read_looks, team_key, used
+from harness.look import look
+from harness.records import RunRecord, dump
+from harness.sealing import LEDGER, Look, clock, read_looks, team_key, used
 from harness.validated import parse_card
 from leaderboard.card import Card
 from leaderboard.sealed import looks_of
@@ -185,12 +186,12 @@ def test_looks_are_counted_by_team_and_failures_are_not(runs: Path) -> None:
     assert taken(runs, "run0") == (1, False)
     assert taken(runs, "anew") == (1, True)
     assert taken(runs, "run1") == (2, False)
-    ledger = (runs / "kium" / sealing.LEDGER).read_bytes()
+    ledger = (runs / "kium" / LEDGER).read_bytes()
     with pytest.raises(
         UserError, match=r"'lab a ' has taken 2 of 2 looks.*23:59 UTC\+09:00.*The clock here: "
     ):
         taken(runs, "run2")
-    assert (runs / "kium" / sealing.LEDGER).read_bytes() == ledger
+    assert (runs / "kium" / LEDGER).read_bytes() == ledger
     assert taken(runs, "run0") == (2, True)
     assert taken(runs, "run3") == (1, False)
     assert [item.run_id for item in read_looks(runs, "kium")] == ["run0", "anew", "run1", "run0", "run3"]
@@ -217,7 +218,7 @@ def test_a_phantom_run_needs_no_look(runs: Path) -> None:
 def test_a_broken_ledger_is_refused_by_line_and_no_look_is_free(runs: Path, line: str) -> None:
     """Nobody gets a fresh budget out of a damaged file."""
     taken(runs, "run0")
-    with (runs / "kium" / sealing.LEDGER).open("a") as file:
+    with (runs / "kium" / LEDGER).open("a") as file:
         file.write(line + "\n")
     with pytest.raises(UserError, match=r"looks\.jsonl, line 2, is no look"):
         taken(runs, "run1")
@@ -226,9 +227,9 @@ def test_a_broken_ledger_is_refused_by_line_and_no_look_is_free(runs: Path, line
 def test_the_board_lists_the_looks(runs: Path, tmp_path: Path) -> None:
     """By team, with the limit, whatever a team is called."""
     taken(runs, "run0")
-    with (runs / "kium" / sealing.LEDGER).open("a") as file:
+    with (runs / "kium" / LEDGER).open("a") as file:
         hostile = Look("2026-12-01T00:00:00+00:00", "<script>alert(1)</script>", "e", "r", "r")
-        file.write(sealing.dump(hostile, indent=None) + "\n")
+        file.write(dump(hostile, indent=None) + "\n")
     build(runs, tmp_path / "site", {"kium": limited(BEFORE)})
     (page,) = (tmp_path / "site/kium").glob("data-*/index.html")
     text = english(page.read_text(encoding="utf-8"))

@@ -234,10 +234,10 @@ def test_importing_the_site_loads_nothing_heavy() -> None:
 
 
 def test_the_leaderboard_imports_only_what_it_may() -> None:
-    """Of the harness: atomic writing, records, resamples and reproductions, metrics, ranking, statistics, errors, contracts."""
+    """Of the harness: atomic writing, records, resamples, reproductions and ledgers of looks, metrics, ranking, statistics, errors, contracts."""
     allowed = {
         *("atomic", "records", "resamples", "metrics", "ranking", "stability", "comparisons", "statistics"),
-        *("errors", "contracts", "reproductions"),
+        *("errors", "contracts", "reproductions", "sealing"),
     }
     for path in (ROOT / "leaderboard").glob("*.py"):
         found = set(re.findall(r"(?:from|import) harness\.(\w+)", path.read_text(encoding="utf-8")))
