@@ -61,7 +61,7 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...", show_
 def run(words: Words = None) -> None:
     """Train and score a submission under the challenge's folds, and rebuild the leaderboard.
 
-    Words: challenge=NAME submission=NAME|PATH data=PATH truth=PATH folds=10 seed=0 jobs=2
+    Words: challenge=NAME submission=NAME|PATH data=PATH truth=PATH folds=10 seed=0 seeds=3 jobs=2
     sandbox=auto|bubblewrap|reduced|off executor=local|inline|dask wandb.mode=disabled|offline|online
     trainer.KEY=VALUE loader.KEY=VALUE model.KEY=VALUE preparation.KEY=VALUE limits.KEY=VALUE
     sweep.trials=40 sweep.sampler=tpe|random|grid|cmaes sweep.space.NAME='loguniform(1e-5, 1e-2)'

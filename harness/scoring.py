@@ -12,9 +12,10 @@ from harness.records import Half, Interval
 from harness.resamples import Resamples, draws_of
 
 if TYPE_CHECKING:
-    from harness.contracts import Array, Arrays, CaseSet, Fold, ScorerUnit
+    from harness.cells import StoredCell
+    from harness.contracts import Array, Arrays, CaseSet, Dataset, Fold, ScorerUnit
 
-__all__ = ["assemble", "fold_metrics", "resampled", "score_half"]
+__all__ = ["assemble", "fold_metrics", "predicted_of", "resampled", "score_half"]
 
 RESAMPLES = 1000
 SEED = 20230713
@@ -90,3 +91,14 @@ def assemble(folds: Mapping[int, tuple[Fold, Arrays]], n: int) -> dict[str, Arra
         for fold, part in folds.values():
             arrays[key][fold.heldout] = part[key]
     return arrays
+
+
+def predicted_of(
+    scorer: ScorerUnit, dataset: Dataset, parts: Mapping[int, tuple[Fold, StoredCell]]
+) -> dict[str, Arrays]:
+    """Return the out-of-fold and the combined test predictions of all folds of one seed."""
+    heldout = {index: (fold, cell.heldout) for index, (fold, cell) in parts.items()}
+    predicted: dict[str, Arrays] = {"cv": assemble(heldout, len(dataset.development.cases))}
+    if dataset.test.cases:
+        predicted["test"] = scorer.combine([parts[index][1].test for index in sorted(parts)])
+    return predicted

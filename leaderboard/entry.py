@@ -16,6 +16,7 @@ from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.plots import Plots
 from leaderboard.rows import BOTH, HALVES, ROUTES
 from leaderboard.search import SearchView, search_view
+from leaderboard.seeds import SeedsView, seeds_view
 from leaderboard.standings import HalfName, Row, Standings, fold_spread
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
 from leaderboard.tuned import tuned_of
@@ -93,6 +94,8 @@ class EntryView:
     positional: tuple[Positional, ...]
     fold_metrics: tuple[str, ...]
     folds: tuple[FoldRow, ...]
+    seeds: SeedsView | None
+    """Of an entry whose folds were trained with several seeds."""
     panels: tuple[PanelView, ...]
     """Of the out-of-fold half alone: on the test set they would spell out sealed labels."""
     viewer: ViewerView | None
@@ -162,6 +165,7 @@ def entry_view(
         positional=_positional(record, card, decimals),
         fold_metrics=tuple(metric.title for metric in card.metrics) if record.cells else (),
         folds=tuple(_fold(cell, card, decimals) for cell in sorted(record.cells, key=_fold_order)),
+        seeds=seeds_view(record, card, decimals),
         panels=panel_views(record.cv),
         viewer=viewer,
         explained=explained,
