@@ -116,7 +116,9 @@ class ScorerUnit(Protocol):
     """`challenges/<name>/scorer.py`; the only code that sees the truth, and it runs in the parent.
 
     The module itself, or what its `for_options(options)` returns where the rules depend on the challenge's
-    options. Label maps are columns of `harness.volumes.Volume`.
+    options. Label maps are columns of `harness.volumes.Volume`. It may hold `sizes(truth, predictions)`, the
+    number of cases that a metric rests on, by its key, where that is a part of them: a subgroup, or those
+    that have a value.
     """
 
     PREDICTIONS: Mapping[str, ArraySpec]

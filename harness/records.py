@@ -67,6 +67,8 @@ class Half:
     """Tables and curves, as the challenge's scorer made them."""
     positional: Mapping[str, float | None] | None = None
     """What the organiser's own script, which ignores the case ids, says of a prediction file."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """By metric key, how many cases those rest on that rest on a part of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ def score_half(
     """Score one half, with 95 % bootstrap intervals over its patients; `drawn` if they are there already.
 
     A sealed half has no panel: whoever submits distinct scores knows their order, and the corners of a
-    ROC curve, or counts by location, would then spell out every label.
+    ROC curve, or counts by location, would then spell out every label. It has its `sizes`: how large a
+    subgroup is says as much of its labels as the score of a constant answer, which every board shows.
 
     Raises:
         ValueError: as `resampled`.
@@ -67,7 +68,14 @@ def score_half(
         low, high = statistics.percentile_interval(drawn.values[key])
         metrics[key] = Interval(_number(value), _number(low), _number(high))
     n, named = len(cases.cases), {**truth, "id": np.array(cases.ids)}
-    return Half(n, n, metrics, {} if sealed else scorer.panel(named, predictions))
+    sizes = getattr(scorer, "sizes", None)
+    return Half(
+        n,
+        n,
+        metrics,
+        {} if sealed else scorer.panel(named, predictions),
+        sizes={} if sizes is None else sizes(truth, predictions),
+    )
 
 
 def unscored(n_scored: int, n_expected: int) -> Half:

@@ -14,10 +14,10 @@ from leaderboard.explained import ExplainedView
 from leaderboard.figures import Strip, strip
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.plots import Plots
-from leaderboard.rows import BOTH, HALVES, ROUTES
+from leaderboard.rows import BOTH, HALVES, ROUTES, size_words
 from leaderboard.search import SearchView, search_view
 from leaderboard.seeds import SeedsView, seeds_view
-from leaderboard.standings import HalfName, Row, Standings, fold_spread
+from leaderboard.standings import HalfName, Row, Standings, fold_spread, half_of
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
 from leaderboard.tuned import tuned_of
 from leaderboard.values import Value, decimals_of, value_of
@@ -38,6 +38,8 @@ class MetricRow:
     title: str
     role: str
     direction: str
+    sizes: str
+    """On how many cases it rests, where that is a part of them; "" otherwise."""
     cv: Value
     test: Value
     folds: Value
@@ -244,11 +246,17 @@ def _metric(metric: MetricFacts, record: RunRecord, card: Card, decimals: Decima
         title=metric.title,
         role=role_of(card, metric.key),
         direction=say("board.higher" if metric.higher_is_better else "board.lower"),
+        sizes=_sizes(record, metric.key),
         cv=value_of(record.cv, metric.key, digits),
         test=value_of(record.test, metric.key, decimals[metric.key, "test"]),
         folds=Value(spread_text(spread.mean, spread.sd, digits), exact=words),
         strip=None if spread.mean is None else strip(spread.values, spread.mean, digits),
     )
+
+
+def _sizes(record: RunRecord, key: str) -> str:
+    words = {half: size_words([half_of(record, half)], key) for half in BOTH}
+    return both((both((HALVES[half], text)) for half, text in words.items() if text), ", ")
 
 
 def _positional(record: RunRecord, card: Card, decimals: Decimals) -> tuple[Positional, ...]:

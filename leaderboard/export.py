@@ -174,7 +174,8 @@ def _half(half: Half | None, standing: Standings) -> dict[str, Any] | None:
     if half is None:
         return None
     metrics = {m.key: plain(half.metrics.get(m.key)) for m in standing.card.metrics}
-    return {"n_scored": half.n_scored, "n_expected": half.n_expected, "metrics": metrics}
+    sizes = {"sizes": dict(half.sizes)} if half.sizes else {}
+    return {"n_scored": half.n_scored, "n_expected": half.n_expected, "metrics": metrics, **sizes}
 
 
 def _flat(row: dict[str, Any] | None, standing: Standings) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from leaderboard.cost import CostView, cost_view
 from leaderboard.drawings import Matrix, Stability
 from leaderboard.earlier import EarlierLink
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
-from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row
+from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row, size_words
 from leaderboard.standings import Row, Standings, half_of
 from leaderboard.sureness import significance_of, stability_of
 from leaderboard.table import ROWS_A_PAGE, Column, Measure, Shape, cell_of_row, head_of
@@ -271,16 +271,17 @@ def _shape(standing: Standings, columns: Columns) -> Shape:
         by_case=card.by_case,
         definition=definition_of(card) if card.by_case else "",
         test=test_of(standing.by_case),
-        breakers=tuple(_measure(card.metric(key), columns) for key in card.tie_breakers),
-        more=tuple(_measure(metric, columns) for metric in columns.more),
+        breakers=tuple(_measure(card.metric(key), columns, rows) for key in card.tie_breakers),
+        more=tuple(_measure(metric, columns, rows) for metric in columns.more),
         has_tuned=any(row.record.sweep is not None for row in rows),
         has_parameters=any(row.record.entry.parameters for row in rows),
     )
 
 
-def _measure(metric: MetricFacts, columns: Columns) -> Measure:
+def _measure(metric: MetricFacts, columns: Columns, rows: Sequence[Row] = ()) -> Measure:
     digits = columns.decimals[metric.key, columns.half] + 1
-    return Measure(metric.title, metric.key, digits, metric.higher_is_better)
+    remark = size_words((half_of(row.record, columns.half) for row in rows), metric.key)
+    return Measure(metric.title, metric.key, digits, metric.higher_is_better, remark)
 
 
 def _lines(standing: Standings, columns: Columns) -> tuple[Line, ...]:

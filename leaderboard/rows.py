@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.records import Half, Interval, RunRecord
@@ -28,6 +29,7 @@ __all__ = [
     "rank_words",
     "row_view",
     "score_of_row",
+    "size_words",
 ]
 
 SHORT, LONG = NAME, 400
@@ -112,6 +114,18 @@ class Columns:
         if by_case is None:
             return value_of(half_of(row.record, half), key, self.decimals[key, half])
         return score_of(by_case.of(row.id, main=half == self.half), self.score_decimals)
+
+
+def size_words(halves: Iterable[Half | None], key: str) -> str:
+    """Return on how many cases a metric rests where that is a part of them, as n = 12 or n = 10–12; else "".
+
+    Entries may differ: a region that the truth and one of them lack has no value for that one.
+    """
+    found = {half.sizes[key] for half in halves if half is not None and key in half.sizes}
+    if not found:
+        return ""
+    low, high = min(found), max(found)
+    return f"n = {count(low)}" if low == high else f"n = {count(low)}–{count(high)}"
 
 
 def columns_of(standing: Standings) -> Columns:

@@ -60,7 +60,7 @@ class Measure:
     """Of a difference: one more than a score has."""
     higher_is_better: bool
     remark: str = ""
-    """Behind the title: a subgroup's number of cases."""
+    """Behind the half's name: on how many cases it rests, where that is a part of them."""
 
 
 @dataclass(frozen=True, slots=True)
