@@ -89,6 +89,8 @@ class Cell:
     n_heldout: int
     metrics: Mapping[str, float | None]
     """Of this fold's held-out part."""
+    prediction_seconds: float | None = None
+    """To predict the held-out and the test cases, loading included; part of `seconds`. None if not known."""
 
 
 @dataclass(frozen=True, slots=True)

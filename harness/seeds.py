@@ -164,6 +164,7 @@ def _done(plan: Plan, index: int, cell: StoredCell) -> Cell:
         seconds=cell.seconds,
         peak_memory_bytes=cell.peak_memory_bytes,
         metrics=fold_metrics(plan.challenge.scorer, truth, cell.heldout, plan.folds[index]),
+        prediction_seconds=cell.prediction_seconds,
     )
 
 

@@ -12,6 +12,7 @@ from leaderboard.about import ISOLATION, NO_CODE, Fact, role_of
 from leaderboard.card import Card, MetricFacts
 from leaderboard.explained import ExplainedView
 from leaderboard.figures import Strip, strip
+from leaderboard.inference import inference_of
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.plots import Plots
 from leaderboard.rows import BOTH, HALVES, ROUTES, size_words
@@ -327,6 +328,7 @@ def _facts(row: Row, card: Card) -> tuple[Fact, ...]:
         ("folds_seed", folds if code else "", False),
         ("reproduced", row.reproduced, False),
         ("time", duration(record.seconds) if code else "", False),
+        ("inference", inference_of(record).exact, False),
         ("started", clean(date(record.started), 40), False),
         ("finished", clean(date(record.finished), 40), False),
         ("earlier", str(row.earlier) if row.earlier else "", False),

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.records import Half, SweepFacts, dump, plain
 from leaderboard.case_ranks import HALVES, PERMUTATIONS
+from leaderboard.inference import seconds_per_case
 from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean
 
@@ -116,6 +117,7 @@ def _row(section: str, row: Row, standing: Standings) -> dict[str, Any]:
         "folds_defined": spread.defined,
         "folds": len(spread.values),
         "seconds": record.seconds,
+        "seconds_per_case": seconds_per_case(record),
         **_sweep(record.sweep),
         "earlier_runs": row.earlier,
         "run_id": clean(record.run_id),
@@ -212,6 +214,7 @@ _HEAD = (
     *(
         "folds",
         "seconds",
+        "seconds_per_case",
         "tuned",
         "trials",
         "search_seconds",

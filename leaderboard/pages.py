@@ -26,6 +26,7 @@ from leaderboard.comparison import Comparison
 from leaderboard.cost import CostView, cost_view
 from leaderboard.drawings import Matrix, Stability
 from leaderboard.earlier import EarlierLink
+from leaderboard.inference import seconds_per_case
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
 from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row, size_words
 from leaderboard.standings import Row, Standings, half_of
@@ -275,6 +276,7 @@ def _shape(standing: Standings, columns: Columns) -> Shape:
         more=tuple(_measure(metric, columns, rows) for metric in columns.more),
         has_tuned=any(row.record.sweep is not None for row in rows),
         has_parameters=any(row.record.entry.parameters for row in rows),
+        has_inference=any(seconds_per_case(row.record) is not None for row in rows),
     )
 
 

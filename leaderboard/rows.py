@@ -10,6 +10,7 @@ from leaderboard.about import NAME
 from leaderboard.card import Card, MetricFacts
 from leaderboard.case_ranks import ByCase
 from leaderboard.figures import Axis, Whisker, axis_for, whisker
+from leaderboard.inference import inference_of
 from leaderboard.rank_score import score_decimals, score_of, versus_of
 from leaderboard.standings import FoldSpread, HalfName, Row, Standings, fold_spread, half_of, scored
 from leaderboard.text import clean, count, duration, number, spread_text
@@ -83,6 +84,7 @@ class RowView:
     n: Value
     time: Value
     parameters: Value
+    inference: Value
     folds_differ: str
     """Says so where the entry was run with another number of folds than the challenge's."""
     reproduced: str = ""
@@ -196,6 +198,7 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         n=_n(main),
         time=_time(record),
         parameters=_parameters(record),
+        inference=inference_of(record),
         folds_differ=_folds_differ(record, columns.card),
         reproduced=row.reproduced,
     )

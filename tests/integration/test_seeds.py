@@ -45,6 +45,7 @@ def test_the_further_seeds_are_added_and_change_no_score(place: Workplace) -> No
     assert one["cells"] == two["cells"][:2]
     assert [(cell["fold"], cell["seed"]) for cell in two["cells"]] == [(0, 0), (1, 0), (0, 1), (1, 1)]
     assert one["seconds"] == two["seconds"]
+    assert all(0 < cell["prediction_seconds"] < cell["seconds"] for cell in two["cells"])
     for name in ("resamples.npz", "predictions/cv.npz", "predictions/test.npz"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
     first, second = two["seeds"]["scores"]
