@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.config import Place
     from harness.records import Half, RunRecord
     from leaderboard.card import Card
+    from leaderboard.moments import Moment
     from leaderboard.standings import Standings
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
@@ -206,14 +207,19 @@ def leaderboard(words: Words = None) -> None:
     """Show the boards in the terminal and rebuild the site.
 
     Words: challenge=NAME runs=PATH site=PATH
+    at=2026-11-20 for the boards as of that day, in a folder of their own within the site
     """
+    from datetime import UTC, datetime
+
     from harness.config import LeaderboardConfig, parse_words
+    from leaderboard.moments import parse_moment
 
     config = parse_words(LeaderboardConfig, words or [])
+    moment = parse_moment(config.at, datetime.now(UTC)) if config.at is not None else None
     cards = _cards(config.challenge)
     for name in cards if config.challenge is None else (config.challenge,):
-        _print_boards(config, cards[name])
-    _build(config, cards)
+        _print_boards(config, cards[name], moment=moment)
+    _build(config, cards, moment)
 
 
 @app.command()
@@ -339,21 +345,27 @@ def _cards(asked: str | None) -> dict[str, Card]:
     return found
 
 
-def _boards(config: Place, card: Card, fingerprint: str | None = None) -> list[Standings]:
-    """Return a challenge's boards, or the one of this data, ranked."""
+def _boards(
+    config: Place, card: Card, fingerprint: str | None = None, moment: Moment | None = None
+) -> list[Standings]:
+    """Return a challenge's boards, or the one of this data, ranked, as of a moment."""
     from harness.records import load_all
     from leaderboard.case_ranks import case_files
+    from leaderboard.moments import as_of, until
     from leaderboard.resampled import resample_files
     from leaderboard.standings import boards, standings
 
+    read, resampled = case_files(config.runs), resample_files(config.runs)
     return [
-        standings(board.records, card, case_files(config.runs), resample_files(config.runs))
-        for board in boards(load_all(config.runs, card.name))
+        as_of(standings(board.records, card, read, resampled), moment)
+        for board in boards(until(load_all(config.runs, card.name), moment))
         if fingerprint in (None, board.fingerprint)
     ]
 
 
-def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> None:
+def _print_boards(
+    config: Place, card: Card, fingerprint: str | None = None, moment: Moment | None = None
+) -> None:
     """Print a challenge's boards, or the one of this data."""
     from rich.console import Console
 
@@ -361,7 +373,7 @@ def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> 
     from leaderboard.terminal import render
 
     console = Console()
-    for standing in _boards(config, card, fingerprint) or [standings([], card)]:
+    for standing in _boards(config, card, fingerprint, moment) or [standings([], card)]:
         console.print(render(standing))
 
 
@@ -375,10 +387,10 @@ def _print_half(half: Half) -> None:
         print(f"{key:28} {shown}  by row position, as the organiser's script")
 
 
-def _build(config: Place, cards: Mapping[str, Card]) -> None:
+def _build(config: Place, cards: Mapping[str, Card], moment: Moment | None = None) -> None:
     from leaderboard.site import build
 
-    page = build(config.runs, config.site, cards)
+    page = build(config.runs, config.site, cards, moment=moment)
     print(f"Leaderboard: {page.resolve().as_uri()}")
 
 

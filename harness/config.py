@@ -163,6 +163,8 @@ class LeaderboardConfig(Place):
     """`harness leaderboard`."""
 
     challenge: str | None = None
+    at: str | None = None
+    """The board as of this day, to its end in UTC, or of this time with its zone."""
 
 
 class BoardConfig(Place):

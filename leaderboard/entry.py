@@ -187,6 +187,11 @@ def entry_view(
 
 
 def _sentence(row: Row, standing: Standings) -> str:
+    """Return where an entry stands, and when, if not now."""
+    return both((standing.as_of, _place(row, standing)))
+
+
+def _place(row: Row, standing: Standings) -> str:
     half = HALVES[standing.half]
     if row.status != "complete":
         return say("entry.standing_not_ranked", reason=clean(row.reason, 400))

@@ -26,6 +26,7 @@ from leaderboard.comparison import Comparison
 from leaderboard.cost import CostView, cost_view
 from leaderboard.drawings import Matrix, Stability
 from leaderboard.earlier import EarlierLink
+from leaderboard.history import HistoryView, history_view
 from leaderboard.inference import seconds_per_case
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
 from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row, size_words
@@ -111,6 +112,10 @@ class BoardView:
     commands: tuple[tuple[str, str], ...]
     earlier: tuple[EarlierLink, ...] = ()
     """The boards before a change of scorer or truth."""
+    history: HistoryView | None = None
+    """Who was first when; None where cases rank."""
+    as_of: str = ""
+    """Says of which earlier moment this is."""
 
     @property
     def entries(self) -> int:
@@ -169,6 +174,8 @@ class IndexView:
 
     challenges: tuple[ChallengeView, ...]
     single: bool
+    as_of: str = ""
+    """Says of which earlier moment the boards are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +208,7 @@ class CompareView:
     """Whether any two entries have a paired interval."""
     entries: int
     """Among how many of the first entries it is made."""
+    as_of: str = ""
 
 
 # --------------------------------------------------------------------------------------- boards
@@ -258,6 +266,8 @@ def board_view(
         isolation=isolation_of(standing),
         commands=commands_of(card, board.options),
         earlier=earlier,
+        history=history_view(standing, columns.decimals[card.ranking.key, standing.half]) if paired else None,
+        as_of=standing.as_of,
     )
 
 
@@ -329,6 +339,7 @@ def compare_view(view: BoardView, found: Sequence[Comparison]) -> CompareView:
         by_case=view.by_case,
         paired=bool(found),
         entries=min(MOST_ENTRIES, len(view.ranked)),
+        as_of=view.as_of,
     )
 
 
