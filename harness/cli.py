@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from harness.records import Half, RunRecord
     from leaderboard.card import Card
     from leaderboard.moments import Moment
-    from leaderboard.standings import Standings
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -233,14 +232,13 @@ def compare(first: str, second: str, words: Words = None) -> None:
     from harness.config import BoardConfig, parse_words
     from leaderboard.case_ranks import case_files
     from leaderboard.comparison import compare as compared
-    from leaderboard.finding import board_of, row_of
+    from leaderboard.finding import board_of, boards_of, row_of
     from leaderboard.resampled import resample_files
     from leaderboard.verdicts import render_comparison
 
     config = parse_words(BoardConfig, words or [])
-    standing = board_of(
-        _boards(config, _cards(config.challenge)[config.challenge]), (first, second), config.board
-    )
+    ranked = boards_of(config.runs, _cards(config.challenge)[config.challenge])
+    standing = board_of(ranked, (first, second), config.board)
     a, b = row_of(standing, first), row_of(standing, second)
     if a.id == b.id:
         raise UserError(f"{first!r} and {second!r} are the same entry. Name two.")
@@ -258,12 +256,13 @@ def explain_rank(name: str, words: Words = None) -> None:
 
     from harness.config import BoardConfig, parse_words
     from leaderboard.explanation import explain
-    from leaderboard.finding import board_of, row_of
+    from leaderboard.finding import board_of, boards_of, row_of
     from leaderboard.resampled import resample_files
     from leaderboard.verdicts import render_explanation
 
     config = parse_words(BoardConfig, words or [])
-    standing = board_of(_boards(config, _cards(config.challenge)[config.challenge]), (name,), config.board)
+    ranked = boards_of(config.runs, _cards(config.challenge)[config.challenge])
+    standing = board_of(ranked, (name,), config.board)
     found = explain(row_of(standing, name), standing, resample_files(config.runs))
     Console().print(render_explanation(found, standing))
 
@@ -345,35 +344,18 @@ def _cards(asked: str | None) -> dict[str, Card]:
     return found
 
 
-def _boards(
-    config: Place, card: Card, fingerprint: str | None = None, moment: Moment | None = None
-) -> list[Standings]:
-    """Return a challenge's boards, or the one of this data, ranked, as of a moment."""
-    from harness.records import load_all
-    from leaderboard.case_ranks import case_files
-    from leaderboard.moments import as_of, until
-    from leaderboard.resampled import resample_files
-    from leaderboard.standings import boards, standings
-
-    read, resampled = case_files(config.runs), resample_files(config.runs)
-    return [
-        as_of(standings(board.records, card, read, resampled), moment)
-        for board in boards(until(load_all(config.runs, card.name), moment))
-        if fingerprint in (None, board.fingerprint)
-    ]
-
-
 def _print_boards(
     config: Place, card: Card, fingerprint: str | None = None, moment: Moment | None = None
 ) -> None:
     """Print a challenge's boards, or the one of this data."""
     from rich.console import Console
 
+    from leaderboard.finding import boards_of
     from leaderboard.standings import standings
     from leaderboard.terminal import render
 
     console = Console()
-    for standing in _boards(config, card, fingerprint, moment) or [standings([], card)]:
+    for standing in boards_of(config.runs, card, fingerprint, moment) or [standings([], card)]:
         console.print(render(standing))
 
 
