@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,6 +50,8 @@ class StoredCell:
     heldout: dict[str, Array]
     test: dict[str, Array]
     log: str
+    prediction_seconds: float | None = None
+    """None of a fold of before it was measured."""
 
 
 def moments(seconds: float = 0.0) -> tuple[str, str]:
@@ -67,6 +70,23 @@ def _parameters(outcome: Outcome) -> int | None:
     return None
 
 
+def _prediction_seconds(outcome: Outcome) -> float | None:
+    """Return how long the fold's process took to predict both halves, as it said itself; None if unknown.
+
+    To describe, never to rank: the entry's code runs in that process. What is more than the whole fold took
+    is no measurement.
+    """
+    found = {
+        event.get("half"): event.get("seconds")
+        for event in outcome.events
+        if event.get("event") == "predicted" and event.get("half") in ("heldout", "test")
+    }
+    seconds = [value for value in found.values() if isinstance(value, float) and math.isfinite(value)]
+    if not seconds or len(seconds) < len(found) or min(seconds) < 0 or sum(seconds) > outcome.seconds:
+        return None
+    return sum(seconds)
+
+
 def store_cell(folder: Path, outcome: Outcome) -> None:
     """Store a fold that has just finished, whole or not at all; a twin stored meanwhile is left as it is."""
     started, finished = moments(outcome.seconds)
@@ -76,6 +96,7 @@ def store_cell(folder: Path, outcome: Outcome) -> None:
         "seconds": outcome.seconds,
         "peak_memory_bytes": outcome.peak_memory_bytes,
         "parameters": _parameters(outcome),
+        "prediction_seconds": _prediction_seconds(outcome),
     }
     try:
         with atomic_folder(folder) as temporary:

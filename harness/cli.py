@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.config import Place
     from harness.records import Half, RunRecord
     from leaderboard.card import Card
-    from leaderboard.standings import Standings
+    from leaderboard.moments import Moment
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -61,7 +61,7 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...", show_
 def run(words: Words = None) -> None:
     """Train and score a submission under the challenge's folds, and rebuild the leaderboard.
 
-    Words: challenge=NAME submission=NAME|PATH data=PATH truth=PATH folds=10 seed=0 jobs=2
+    Words: challenge=NAME submission=NAME|PATH data=PATH truth=PATH folds=10 seed=0 seeds=3 jobs=2
     sandbox=auto|bubblewrap|reduced|off executor=local|inline|dask wandb.mode=disabled|offline|online
     trainer.KEY=VALUE loader.KEY=VALUE model.KEY=VALUE preparation.KEY=VALUE limits.KEY=VALUE
     sweep.trials=40 sweep.sampler=tpe|random|grid|cmaes sweep.space.NAME='loguniform(1e-5, 1e-2)'
@@ -206,14 +206,19 @@ def leaderboard(words: Words = None) -> None:
     """Show the boards in the terminal and rebuild the site.
 
     Words: challenge=NAME runs=PATH site=PATH
+    at=2026-11-20 for the boards as of that day, in a folder of their own within the site
     """
+    from datetime import UTC, datetime
+
     from harness.config import LeaderboardConfig, parse_words
+    from leaderboard.moments import parse_moment
 
     config = parse_words(LeaderboardConfig, words or [])
+    moment = parse_moment(config.at, datetime.now(UTC)) if config.at is not None else None
     cards = _cards(config.challenge)
     for name in cards if config.challenge is None else (config.challenge,):
-        _print_boards(config, cards[name])
-    _build(config, cards)
+        _print_boards(config, cards[name], moment=moment)
+    _build(config, cards, moment)
 
 
 @app.command()
@@ -252,14 +257,13 @@ def compare(first: str, second: str, words: Words = None) -> None:
     from harness.config import BoardConfig, parse_words
     from leaderboard.case_ranks import case_files
     from leaderboard.comparison import compare as compared
-    from leaderboard.finding import board_of, row_of
+    from leaderboard.finding import board_of, boards_of, row_of
     from leaderboard.resampled import resample_files
     from leaderboard.verdicts import render_comparison
 
     config = parse_words(BoardConfig, words or [])
-    standing = board_of(
-        _boards(config, _cards(config.challenge)[config.challenge]), (first, second), config.board
-    )
+    ranked = boards_of(config.runs, _cards(config.challenge)[config.challenge])
+    standing = board_of(ranked, (first, second), config.board)
     a, b = row_of(standing, first), row_of(standing, second)
     if a.id == b.id:
         raise UserError(f"{first!r} and {second!r} are the same entry. Name two.")
@@ -277,12 +281,13 @@ def explain_rank(name: str, words: Words = None) -> None:
 
     from harness.config import BoardConfig, parse_words
     from leaderboard.explanation import explain
-    from leaderboard.finding import board_of, row_of
+    from leaderboard.finding import board_of, boards_of, row_of
     from leaderboard.resampled import resample_files
     from leaderboard.verdicts import render_explanation
 
     config = parse_words(BoardConfig, words or [])
-    standing = board_of(_boards(config, _cards(config.challenge)[config.challenge]), (name,), config.board)
+    ranked = boards_of(config.runs, _cards(config.challenge)[config.challenge])
+    standing = board_of(ranked, (name,), config.board)
     found = explain(row_of(standing, name), standing, resample_files(config.runs))
     Console().print(render_explanation(found, standing))
 
@@ -364,33 +369,22 @@ def _cards(asked: str | None) -> dict[str, Card]:
     return found
 
 
-def _boards(config: Place, card: Card, fingerprint: str | None = None) -> list[Standings]:
-    """Return a challenge's boards, or the one of this data, ranked."""
-    from harness.records import load_all
-    from leaderboard.case_ranks import case_files
-    from leaderboard.resampled import resample_files
-    from leaderboard.standings import boards, standings
-
-    return [
-        standings(board.records, card, case_files(config.runs), resample_files(config.runs))
-        for board in boards(load_all(config.runs, card.name))
-        if fingerprint in (None, board.fingerprint)
-    ]
-
-
-def _print_boards(config: Place, card: Card, fingerprint: str | None = None) -> None:
+def _print_boards(
+    config: Place, card: Card, fingerprint: str | None = None, moment: Moment | None = None
+) -> None:
     """Print a challenge's boards, or the one of this data."""
     from datetime import UTC, datetime
 
     from rich.console import Console
 
     from harness.sealing import clock
+    from leaderboard.finding import boards_of
     from leaderboard.sealed import limits_of
     from leaderboard.standings import standings
     from leaderboard.terminal import render
 
     console = Console()
-    found = _boards(config, card, fingerprint) or [standings([], card)]
+    found = boards_of(config.runs, card, fingerprint, moment) or [standings([], card)]
     for standing in found:
         console.print(render(standing))
     if any(limits_of(standing.board, card) for standing in found):
@@ -407,10 +401,10 @@ def _print_half(half: Half) -> None:
         print(f"{key:28} {shown}  by row position, as the organiser's script")
 
 
-def _build(config: Place, cards: Mapping[str, Card]) -> None:
+def _build(config: Place, cards: Mapping[str, Card], moment: Moment | None = None) -> None:
     from leaderboard.site import build
 
-    page = build(config.runs, config.site, cards)
+    page = build(config.runs, config.site, cards, moment=moment)
     print(f"Leaderboard: {page.resolve().as_uri()}")
 
 

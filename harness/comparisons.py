@@ -7,14 +7,20 @@ differences of two entries' values in the resamples are the bootstrap distributi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+if TYPE_CHECKING:
+    from harness.records import Cell
+
 __all__ = [
     "FoldTest",
     "VarianceParts",
+    "cell_variance",
     "corrected_fold_test",
     "difference_errors",
     "normalised",
@@ -134,6 +140,21 @@ def variance_parts(scores: ArrayLike) -> VarianceParts | None:
     within = float(table.var(axis=1, ddof=1).mean())
     between = seeds * float(table.mean(axis=1).var(ddof=1))
     return VarianceParts(max(0.0, (between - within) / seeds), within, folds, seeds)
+
+
+def cell_variance(cells: Sequence[Cell], key: str) -> VarianceParts | None:
+    """Return the variance parts of a metric over folds and seeds; None unless every cell has a value.
+
+    The seed of a fold's training is drawn from the run's seed and the fold's number: seed 1 in one fold
+    has nothing in common with seed 1 in another. Seeds are therefore nested in folds, the analysis of
+    variance one-way, and there is no variance between seeds over all folds to tell apart.
+    """
+    rows: dict[int, list[float | None]] = {}
+    for cell in sorted(cells, key=lambda cell: (cell.fold, cell.seed)):
+        rows.setdefault(cell.fold, []).append(cell.metrics.get(key))
+    if len({len(row) for row in rows.values()}) != 1:
+        return None
+    return variance_parts(np.array(list(rows.values()), dtype=np.float64))  # None is NaN, which has no parts
 
 
 def normalised(score: float, reference: float, best: float) -> float | None:

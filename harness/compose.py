@@ -19,9 +19,20 @@ from harness.predictions import as_bytes
 from harness.prepare import locked
 from harness.progress import say
 from harness.provenance import environment, provenance
-from harness.records import Cell, ChallengeFacts, DataFacts, Entry, Half, RunRecord, dump, load_all
+from harness.records import (
+    Cell,
+    ChallengeFacts,
+    DataFacts,
+    Entry,
+    Half,
+    RunRecord,
+    SeedFacts,
+    dump,
+    load_all,
+)
 from harness.resamples import Resamples
-from harness.scoring import assemble, fold_metrics, resampled, score_half, unscored
+from harness.scoring import predicted_of, resampled, score_half, unscored
+from harness.seeds import SeedRun, logs_of, own_score, rows_of, seed_facts, seed_score, sentences_of
 from harness.sweep_record import facts_of, figures_of
 from harness.volumes import raw_bytes
 
@@ -65,50 +76,6 @@ def challenge_facts(challenge: Challenge) -> ChallengeFacts:
     return ChallengeFacts(challenge.name, challenge.card.version, challenge.scoring_digest)
 
 
-def _cell(plan: Plan, index: int, **found: Any) -> Cell:  # noqa: ANN401  the fields that differ by state
-    fold = plan.folds[index]
-    return Cell(
-        fold=index,
-        seed=plan.config.seed,
-        key=plan.keys[index],
-        n_train=len(fold.train),
-        n_heldout=len(fold.heldout),
-        **found,
-    )
-
-
-def _done(plan: Plan, index: int, cell: StoredCell) -> Cell:
-    truth = plan.source.dataset.development.truth or {}
-    return _cell(
-        plan,
-        index,
-        state="done",
-        failure_kind=None,
-        failure_reason=None,
-        started=cell.started,
-        finished=cell.finished,
-        seconds=cell.seconds,
-        peak_memory_bytes=cell.peak_memory_bytes,
-        metrics=fold_metrics(plan.challenge.scorer, truth, cell.heldout, plan.folds[index]),
-    )
-
-
-def _failed(plan: Plan, index: int, outcome: Outcome) -> Cell:
-    started, finished = moments(outcome.seconds)
-    return _cell(
-        plan,
-        index,
-        state="failed",
-        failure_kind=outcome.failure.kind.value if outcome.failure else None,
-        failure_reason=outcome.failure.reason if outcome.failure else None,
-        started=started,
-        finished=finished,
-        seconds=outcome.seconds,
-        peak_memory_bytes=outcome.peak_memory_bytes,
-        metrics={},
-    )
-
-
 def _entry(plan: Plan, cells: Mapping[int, StoredCell]) -> Entry:
     card = plan.submission.card
     return Entry(
@@ -142,31 +109,23 @@ def _halves(
     return cv, score_half(scorer, data.test, predicted["test"], sealed=True, drawn=drawn["test"])
 
 
-def _predicted(plan: Plan, cells: Mapping[int, StoredCell]) -> dict[str, Arrays]:
-    """Return the out-of-fold and the combined test predictions of a whole run; nothing of a part."""
-    if len(cells) < len(plan.folds):
-        return {}
-    parts = {index: (plan.folds[index], cell.heldout) for index, cell in cells.items()}
-    predicted: dict[str, Arrays] = {"cv": assemble(parts, len(plan.source.dataset.development.cases))}
-    if plan.source.dataset.test.cases:
-        predicted["test"] = plan.challenge.scorer.combine([cells[i].test for i in sorted(cells)])
-    return predicted
-
-
 def write_record(
     plan: Plan,
     cells: Mapping[int, StoredCell],
     failures: Mapping[int, Outcome],
     searched: Searched | None = None,
+    further: Sequence[SeedRun] = (),
 ) -> RunRecord:
-    """Score what is there and write the run's folder; a tuned entry's with the search that found it."""
-    predicted = _predicted(plan, cells)
-    drawn = resamples_of(plan.challenge, plan.source.dataset, predicted)
+    """Score what is there and write the run's folder; a tuned entry's with the search that found it.
+
+    `further` are the entry's other seeds, none of which has a part in its score.
+    """
+    first = SeedRun(plan, cells, failures)
+    dataset, scorer = plan.source.dataset, plan.challenge.scorer
+    predicted = predicted_of(scorer, dataset, first.parts) if first.whole else {}
+    drawn = resamples_of(plan.challenge, dataset, predicted)
     cv, test = _halves(plan, cells, predicted, drawn)
-    rows = [
-        _done(plan, i, cells[i]) if i in cells else _failed(plan, i, failures[i])
-        for i in range(len(plan.folds))
-    ]
+    rows, others = rows_of(first), [row for run in further for row in rows_of(run)]
     finished = now()
     record = RunRecord(
         run_id=run_id(finished, plan.submission.name, plan.key),
@@ -174,46 +133,46 @@ def write_record(
         challenge=challenge_facts(plan.challenge),
         data=data_facts(plan.source, plan.fingerprint),
         entry=_entry(plan, cells),
-        state="failed" if failures else "complete",
-        failures=tuple(_sentence(i, outcome) for i, outcome in sorted(failures.items())),
+        state="failed" if failures or any(run.failures for run in further) else "complete",
+        failures=(*sentences_of(first), *(text for run in further for text in sentences_of(run, seed=True))),
         n_folds=len(plan.folds),
         seed=plan.config.seed,
-        cells=tuple(rows),
+        cells=(*rows, *others),
         cv=cv,
         test=test,
         isolation=plan.isolation.value,
-        started=min(row.started for row in rows),
+        started=min(row.started for row in (*rows, *others)),
         finished=finished,
         seconds=sum(row.seconds for row in rows),
         command=shlex.join(["harness", "run", *public(plan.words)]),
         provenance=provenance({"run": plan.config.seed, "folds": 0, "bootstrap": "harness.scoring.SEED"}),
         sweep=facts_of(plan, searched, cv, test) if searched is not None else None,
+        seeds=_seeds(first, further, cv, test, (*rows, *others)),
     )
     fold_of = {int(row): fold.index for fold in plan.folds for row in fold.heldout}
-    logs = {i: cell.log for i, cell in cells.items()} | {i: outcome.log for i, outcome in failures.items()}
     figures = figures_of(searched) if searched is not None else None
-    write_files(
-        plan.config.runs,
-        record,
-        plan.challenge,
-        plan.source.dataset,
-        predicted,
-        fold_of,
-        logs,
-        figures,
-        drawn,
-    )
+    logs = logs_of(first, "fold_")
+    for run in further:
+        logs |= logs_of(run, f"seed_{run.seed}_fold_")
+    write_files(plan.config.runs, record, plan.challenge, dataset, predicted, fold_of, logs, figures, drawn)
     return record
+
+
+def _seeds(
+    first: SeedRun, further: Sequence[SeedRun], cv: Half, test: Half | None, cells: Sequence[Cell]
+) -> SeedFacts | None:
+    """Return how far the seeds whose folds are all done are apart."""
+    challenge, dataset = first.plan.challenge, first.plan.source.dataset
+    whole = [run for run in further if run.whole]
+    scores = [seed_score(challenge, dataset, run.seed, run.parts) for run in whole]
+    known = {first.seed, *(run.seed for run in whole)}
+    own = own_score(challenge.card, first.seed, cv, test)
+    return seed_facts(challenge.card, own, scores, [cell for cell in cells if cell.seed in known])
 
 
 def public(words: Sequence[str]) -> list[str]:
     """Return the words without the place of a database, which may hold a password."""
     return [word for word in words if not word.startswith("sweep.storage=")]
-
-
-def _sentence(index: int, outcome: Outcome) -> str:
-    kind, reason = (outcome.failure.kind.value, outcome.failure.reason) if outcome.failure else ("", "")
-    return f"fold {index}: {kind}: {reason}"
 
 
 def _folds_csv(cases: CaseSet, fold_of: Mapping[int, int]) -> str:
@@ -266,7 +225,7 @@ def write_files(
     dataset: Dataset,
     predicted: Mapping[str, Arrays],
     fold_of: Mapping[int, int] | None = None,
-    logs: Mapping[int, str] | None = None,
+    logs: Mapping[str, str] | None = None,
     figures: Mapping[str, Any] | None = None,
     drawn: Mapping[str, Resamples] | None = None,
     installed: str | None = None,
@@ -295,8 +254,8 @@ def write_files(
         if record.entry.route == "code" and "cv" in predicted:
             _write_slices(folder / "viewer", challenge, dataset.development, predicted["cv"])
         (folder / "log").mkdir()
-        for index, text in (logs or {}).items():
-            (folder / "log" / f"fold_{index}.txt").write_text(text, encoding="utf-8")
+        for name, text in (logs or {}).items():
+            (folder / "log" / f"{name}.txt").write_text(text, encoding="utf-8")
         if installed is None:
             installed = "".join(f"{name}=={version}\n" for name, version in environment().items())
         (folder / "environment.txt").write_text(installed, encoding="utf-8")

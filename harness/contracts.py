@@ -116,7 +116,9 @@ class ScorerUnit(Protocol):
     """`challenges/<name>/scorer.py`; the only code that sees the truth, and it runs in the parent.
 
     The module itself, or what its `for_options(options)` returns where the rules depend on the challenge's
-    options. Label maps are columns of `harness.volumes.Volume`.
+    options. Label maps are columns of `harness.volumes.Volume`. It may hold `sizes(truth, predictions)`, the
+    number of cases that a metric rests on, by its key, where that is a part of them: a subgroup, or those
+    that have a value.
     """
 
     PREDICTIONS: Mapping[str, ArraySpec]
@@ -145,7 +147,8 @@ class ScorerUnit(Protocol):
         {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
         "series": [{"name", "x": [..], "y": [..], "n": [..] or absent}]}, a series may have "low" and "high",
         its intervals, and the curve "y_from_0_to_1": True,
-        or {"kind": "note", "title", "text"}.
+        or {"kind": "note", "title", "text"}. Titles, labels, heads and series may have Korean twins:
+        "title_ko", "x_label_ko", "columns_ko" and so on (`harness.panels.in_korean`).
         """
 
     def combine(self, folds: Sequence[Arrays]) -> dict[str, Array]:

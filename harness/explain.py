@@ -106,7 +106,7 @@ def plan_of(config: ExplainConfig, record: RunRecord, words: Sequence[str]) -> P
     }
     trained = parse_words(RunConfig, run_words(config.runs, record))
     plan = make_plan(trained.model_copy(update={"runs": config.runs, "site": config.site, **places}), words)
-    for cell in record.cells:
+    for cell in record.first_cells:
         if plan_of_fold(plan, record, cell.fold).keys[cell.fold] != cell.key:
             raise UserError(f"Run {record.run_id} cannot be trained again: {_what_changed(plan, record)}.")
     return plan
@@ -114,10 +114,10 @@ def plan_of(config: ExplainConfig, record: RunRecord, words: Sequence[str]) -> P
 
 def run_words(runs: Path, record: RunRecord) -> list[str]:
     """Return the words of the `harness run` that trained a record's folds; one scored later has its own."""
-    keys = [cell.key for cell in record.cells]
+    keys = [cell.key for cell in record.first_cells]
     for found in (record, *load_all(runs, record.challenge.name)):
         given = shlex.split(found.command)
-        if given[:2] == ["harness", "run"] and [cell.key for cell in found.cells] == keys:
+        if given[:2] == ["harness", "run"] and [cell.key for cell in found.first_cells] == keys:
             return given[2:]
     raise UserError(f"Run {record.run_id} was scored from another run, whose record is not in {runs}.")
 
@@ -161,7 +161,7 @@ def choose(config: ExplainConfig, record: RunRecord, plan: Plan) -> Choice:
         )
     allowed = [row for row in fold_of if config.fold in (None, fold_of[row])]
     rows = chosen_rows(config.cases, cases.ids, order, set(allowed), known_test=plan.source.dataset.test.ids)
-    cells = {cell.fold: cell.key for cell in record.cells}
+    cells = {cell.fold: cell.key for cell in record.first_cells}
     wanted: dict[int, list[int]] = {}
     for row in rows:
         cell = cells[fold_of[row]]
@@ -331,7 +331,7 @@ def keep(choice: Choice, store_: Store, fold: int, outcome: Outcome, maps: Seque
             case=development.ids[row],
             fold=fold,
             run=choice.record.run_id,
-            cell=next(cell.key for cell in choice.record.cells if cell.fold == fold),
+            cell=next(cell.key for cell in choice.record.first_cells if cell.fold == fold),
             position=positions.get(row),
             n_cases=len(development.cases),
             **words_of(plan.challenge.scorer, development.truth or {}, choice.predictions, row),

@@ -9,8 +9,29 @@ from typing import Any
 
 from harness.curves import OperatingPoint
 
-__all__ = ["curve", "known", "note", "point_row", "reliability_curve", "roc_curve", "table"]
+__all__ = ["curve", "in_korean", "known", "note", "point_row", "reliability_curve", "roc_curve", "table"]
 
+KOREAN: Mapping[str, str] = MappingProxyType(
+    {
+        "1 - specificity": "1 - 특이도",
+        "Sensitivity": "민감도",
+        "Mean predicted probability": "예측 확률의 평균",
+        "Calibration": "보정",
+        "To know": "알아 둘 점",
+        "at": "기준",
+        "threshold": "문턱값",
+        "sensitivity": "민감도",
+        "specificity": "특이도",
+        "ppv in this set": "이 자료의 양성 예측도",
+        "ppv in screening": "검진에서의 양성 예측도",
+        "tp": "진양성",
+        "fp": "위양성",
+        "fn": "위음성",
+        "tn": "진음성",
+        "subgroup": "하위 집단",
+    }
+)
+"""Of what this module writes itself, and of heads that several challenges share."""
 NOWHERE: Mapping[str, float] = MappingProxyType({})
 
 
@@ -89,3 +110,22 @@ def point_row(
         "fn": point.fn,
         "tn": point.tn,
     }
+
+
+def in_korean(panel: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the panel with Korean twins of its titles, axes, heads and series, as `<name>_ko`.
+
+    A text that neither `words` nor `KOREAN` has stays as it is in both languages.
+    """
+    known = {**KOREAN, **words}
+    return {name: _with_twins(part, known) for name, part in panel.items()}
+
+
+def _with_twins(part: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
+    single = ("title", "x_label", "y_label", "name")
+    twins: dict[str, Any] = {f"{key}_ko": known[part[key]] for key in single if part.get(key) in known}
+    if any(head in known for head in part.get("columns", ())):
+        twins["columns_ko"] = [known.get(head, head) for head in part["columns"]]
+    if "series" in part:
+        twins["series"] = [_with_twins(series, known) for series in part["series"]]
+    return {**part, **twins}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harness.catalog import Challenge, Submission
     from harness.contracts import Arrays
 
-__all__ = ["ENTRY", "Plan", "make_plan"]
+__all__ = ["ENTRY", "Plan", "further_plans", "make_plan"]
 
 ENTRY = "harness.training:fit_and_predict"
 ALWAYS = ("torch", "pytorch_lightning", "harness.training")
@@ -163,6 +163,13 @@ def with_keys(plan: Plan, keys: tuple[str, ...]) -> Plan:
     scored = [plan.challenge.scoring_digest, truth_key(plan.source.dataset)]
     card = plan.submission.card.model_dump(mode="json")
     return replace(plan, keys=keys, key=key_of([keys, *scored, card, plan.overrides]))
+
+
+def further_plans(plan: Plan) -> tuple[Plan, ...]:
+    """Return the plan once for each further seed; its cells are those that a run of that seed would make."""
+    seeds = range(plan.config.seed + 1, plan.config.seed + plan.config.seeds)
+    configs = [plan.config.model_copy(update={"seed": seed}) for seed in seeds]
+    return tuple(replace(changed(plan, config=config), key=plan.key) for config in configs)
 
 
 def make_plan(config: RunConfig, words: Sequence[str]) -> Plan:

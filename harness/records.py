@@ -13,17 +13,16 @@ runs/<challenge>/<run id>/
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from harness.contracts import Isolation
 from harness.errors import UserError
+from harness.fields import require_types
 
 __all__ = [
     "Cell",
@@ -33,6 +32,9 @@ __all__ = [
     "Half",
     "Interval",
     "RunRecord",
+    "SeedFacts",
+    "SeedScore",
+    "SeedVariance",
     "SweepFacts",
     "SweepTrial",
     "dump",
@@ -65,6 +67,8 @@ class Half:
     """Tables and curves, as the challenge's scorer made them."""
     positional: Mapping[str, float | None] | None = None
     """What the organiser's own script, which ignores the case ids, says of a prediction file."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """By metric key, how many cases those rest on that rest on a part of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class Cell:
     n_heldout: int
     metrics: Mapping[str, float | None]
     """Of this fold's held-out part."""
+    prediction_seconds: float | None = None
+    """To predict the held-out and the test cases, loading included; part of `seconds`. None if not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,37 @@ class SweepFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedScore:
+    """What the models of one seed score together: what ranks, pooled as the board pools it."""
+
+    seed: int
+    cv: Mapping[str, float | None]
+    """By metric key."""
+    test: Mapping[str, float | None]
+    """Empty where there is no test truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedVariance:
+    """Where the spread of a metric over the folds' held-out parts comes from."""
+
+    seeds: float
+    """Variance between the seeds of one fold."""
+    folds: float
+    """Variance between folds, beyond what seeds alone would make; not below 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedFacts:
+    """How much of an entry's score is luck of the seed; the entry stands for its first seed."""
+
+    scores: tuple[SeedScore, ...]
+    """The first seed's first; a further seed's only if all its folds are done."""
+    variance: Mapping[str, SeedVariance]
+    """By metric key; without a metric that is undefined in some fold."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChallengeFacts:
     """Which question, in which version."""
 
@@ -191,7 +228,9 @@ class RunRecord:
     """One sentence each."""
     n_folds: int
     seed: int
+    """The first; score, predictions and resamples are of its models."""
     cells: tuple[Cell, ...]
+    """Of the first seed, then those of the further ones."""
     cv: Half | None
     test: Half | None
     isolation: str
@@ -199,7 +238,7 @@ class RunRecord:
     """UTC, ISO 8601."""
     finished: str
     seconds: float
-    """Of the folds together, not of the wall."""
+    """Of the folds together, not of the wall; of the first seed alone."""
     command: str
     provenance: Mapping[str, Any]
     """git, versions, hardware, seeds, environment."""
@@ -207,7 +246,14 @@ class RunRecord:
     """Of a tuned entry."""
     origin: str = ""
     """The run whose stored predictions these scores are of; empty where they are its own."""
+    seeds: SeedFacts | None = None
+    """Of an entry that was trained with more than one."""
     schema: int = SCHEMA
+
+    @property
+    def first_cells(self) -> tuple[Cell, ...]:
+        """The folds that the score rests on: those of the first seed."""
+        return tuple(cell for cell in self.cells if cell.seed == self.seed)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  JSON is dynamic
@@ -246,50 +292,18 @@ def _sweep(data: Mapping[str, Any] | None) -> SweepFacts | None:
     return SweepFacts(**{**data, "trials": trials, "best": _row(data["best"])})
 
 
+def _seeds(data: Mapping[str, Any] | None) -> SeedFacts | None:
+    if data is None:
+        return None
+    scores = tuple(SeedScore(**score) for score in _row(data["scores"]))
+    variance = {key: SeedVariance(**parts) for key, parts in data["variance"].items()}
+    return SeedFacts(**{**data, "scores": scores, "variance": variance})
+
+
 def _row(value: object) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise TypeError(f"not a list: {value!r:.60}")
     return tuple(value)
-
-
-@functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401  JSON is dynamic
-    """Say whether a value read from JSON is of an annotated type; a number is finite, no bool is one."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return True
-    if origin is Literal:
-        return type(value) is str and value in inner
-    if origin in (Union, types.UnionType):
-        return any(_fits(value, item) for item in inner)
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
-    if origin is Mapping:
-        return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
-    if hint is float:
-        return type(value) in (int, float) and math.isfinite(value)
-    return type(value) is hint
-
-
-def _checked(part: Any, where: str = "") -> None:  # noqa: ANN401  any of this module's dataclasses
-    """Refuse a dataclass with a field of another type than the one it is annotated with.
-
-    Raises:
-        TypeError: naming the field.
-    """
-    kind: Any = type(part)
-    for name, hint in _hints(kind).items():
-        value = getattr(part, name)
-        if not _fits(value, hint):
-            raise TypeError(f"{where}{name} is {value!r:.60}")
-        inner = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
-        for item in inner:
-            if dataclasses.is_dataclass(item):
-                _checked(item, f"{where}{name}.")
 
 
 def parse(text: str) -> RunRecord:
@@ -313,9 +327,10 @@ def parse(text: str) -> RunRecord:
             "cv": _half(data["cv"]),
             "test": _half(data["test"]),
             "sweep": _sweep(data.get("sweep")),
+            "seeds": _seeds(data.get("seeds")),
         }
     )
-    _checked(record)
+    require_types(record)
     if record.isolation not in tuple(Isolation):
         raise ValueError(f"isolation is {record.isolation!r:.60}")
     return record

@@ -228,8 +228,8 @@ def _misstated(config: ReproduceConfig, plan: Plan, old: RunRecord, predicted: M
     if any((a is None) != (b is None) or (a and b and set(a.metrics) != set(b.metrics)) for a, b in halves):
         return 1.0
     pairs = [pair for a, b in halves for pair in zip(_numbers(a), _numbers(b), strict=True)]
-    cells = {cell.fold: cell.metrics for cell in true.cells}
-    pairs += [(cell.metrics.get(k), v) for cell in old.cells for k, v in cells[cell.fold].items()]
+    seeds, known = _seed_numbers(old), _seed_numbers(true)
+    pairs += [(seeds[name], known[name]) for name in seeds.keys() & known.keys()]
     return max((_distance(a, b) for a, b in pairs), default=1.0)
 
 
@@ -237,6 +237,17 @@ def _numbers(half: Half | None) -> list[float | None]:
     metrics = half.metrics if half is not None else {}
     found = [metrics[key] for key in sorted(metrics)]
     return [number for item in found for number in (item.value, item.low, item.high)]
+
+
+def _seed_numbers(record: RunRecord) -> dict[tuple[object, ...], float | None]:
+    """Return every number of a record's folds and seeds by its name, of those seeds that it knows."""
+    found: dict[tuple[object, ...], float | None] = {
+        (cell.fold, cell.seed, key): value for cell in record.cells for key, value in cell.metrics.items()
+    }
+    for score in record.seeds.scores if record.seeds else ():
+        found |= {("cv", score.seed, key): value for key, value in score.cv.items()}
+        found |= {("test", score.seed, key): value for key, value in score.test.items()}
+    return found
 
 
 def _distance(a: float | None, b: float | None) -> float:

@@ -35,8 +35,9 @@ from harness.errors import UserError
 from harness.predictions import check, from_file
 from harness.prepare import digests_of, fingerprint, locked
 from harness.progress import say
-from harness.records import Half, RunRecord, SweepFacts, load_all
+from harness.records import Half, RunRecord, SeedScore, SweepFacts, load_all
 from harness.scoring import fold_metrics, score_half
+from harness.seeds import own_score, scored_again, seed_facts, seeds_in
 from harness.source import Source, open_source
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def _one(
     record, folds = rescored(old, ["rescore", *words], challenge, source, data, predicted, drawn, runs)
     kept = kept_files(runs, record)
     write_files(runs, record, challenge, source.dataset, predicted, folds, drawn=drawn, **kept)
-    say(f"Scored again: {old.run_id}")
+    lost = seeds_in(record) < seeds_in(old)
+    say(f"Scored again: {old.run_id}{', without the seeds whose folds are not stored here' if lost else ''}")
     return record
 
 
@@ -160,10 +162,7 @@ def kept_files(runs: Path, record: RunRecord) -> dict[str, Any]:
     folder = runs / record.challenge.name / record.origin
     if not record.origin or not folder.is_dir():
         return {}
-    logs = {
-        int(path.stem.removeprefix("fold_")): path.read_text(encoding="utf-8")
-        for path in (folder / "log").glob("fold_*.txt")
-    }
+    logs = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "log").glob("*.txt")}
     figures, installed = folder / "sweep_figures.json", folder / "environment.txt"
     return {
         "logs": logs,
@@ -190,14 +189,19 @@ def rescored(
     moment, truth = now(), development.truth or {}
     key = key_of(["run", old.origin or old.run_id, *scoring_key(challenge, source, data)])
     path, cells, folds = runs / challenge.name / old.run_id / "folds.csv", old.cells, None
+    seeds: list[SeedScore] = []
     if "cv" in predicted and path.is_file():
         fold_of = read_folds(path, development.ids)
         folds = dict(enumerate(fold_of.tolist()))
-        metrics = {
-            cell.fold: _cell_metrics(challenge, truth, predicted["cv"], fold_of == cell.fold)
-            for cell in old.cells
-        }
-        cells = tuple(dataclasses.replace(cell, metrics=metrics[cell.fold]) for cell in old.cells)
+        first = [
+            dataclasses.replace(
+                cell, metrics=_cell_metrics(challenge, truth, predicted["cv"], fold_of == cell.fold)
+            )
+            for cell in old.first_cells
+        ]
+        stored = runs / challenge.name / ".cells"
+        seeds, further = scored_again(old, challenge, source.dataset, fold_of, stored)
+        cells = (*first, *further)
     judged = {
         half: score_half(challenge.scorer, cases, predicted[half], sealed=half == "test", drawn=drawn[half])
         for half, cases in (("cv", development), ("test", test))
@@ -211,11 +215,14 @@ def rescored(
         data=data_facts(source, data),
         cells=cells,
         cv=judged.get("cv"),
-        test=_with_positional(judged.get("test"), old, data_facts(source, data).truth_digest),
+        test=(tested := _with_positional(judged.get("test"), old, data_facts(source, data).truth_digest)),
         finished=moment,
         command=shlex.join(["harness", *words]),
         sweep=_sweep_of(old, challenge),
         origin=old.origin or old.run_id,
+        seeds=seed_facts(
+            challenge.card, own_score(challenge.card, old.seed, judged.get("cv"), tested), seeds, cells
+        ),
     )
     return record, folds
 

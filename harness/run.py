@@ -22,12 +22,13 @@ from harness.compose import write_record, write_references
 from harness.config import RunConfig
 from harness.contracts import Failure, FailureKind, FoldJob, Limits, Outcome, SandboxSpec
 from harness.errors import UserError
-from harness.plan import ENTRY, Plan, fold_jobs, make_plan, prepare_inputs, sandbox_spec
+from harness.plan import ENTRY, Plan, fold_jobs, further_plans, make_plan, prepare_inputs, sandbox_spec
 from harness.predictions import check, expected_results, gathered, halves
 from harness.prepare import Store, locked
 from harness.progress import Progress, open_progress, say
 from harness.records import RunRecord, load_all
 from harness.sandbox import shared_sandbox
+from harness.seeds import SeedRun, seeds_in
 from harness.tracking import Tracker, tracker_of
 
 __all__ = ["run", "run_fold"]
@@ -45,8 +46,8 @@ def run(config: RunConfig, words: Sequence[str]) -> RunRecord:
     with locked(plan.cells / f".{plan.key[:16]}.lock", "Waiting for another run of the same entry to end."):
         finished = already_done(plan)
         if finished is None:
-            failures = train(plan)
-            finished = write_record(plan, stored(plan), failures)
+            failures, further = train(plan)
+            finished = write_record(plan, stored(plan), failures, further=further)
     write_references(plan.challenge, plan.source, plan.fingerprint, config.runs)
     return finished
 
@@ -61,13 +62,17 @@ def announce(plan: Plan) -> None:
         )
     say(
         f"{plan.challenge.name} · {plan.submission.name}: {len(data.development.cases)} development and "
-        f"{len(data.test.cases)} test cases, {len(plan.folds)} folds, {plan.jobs} at once, "
-        f"isolation {plan.isolation.value}"
+        f"{len(data.test.cases)} test cases, {len(plan.folds)} folds{_with_seeds(plan)}, "
+        f"{plan.jobs} at once, isolation {plan.isolation.value}"
     )
 
 
+def _with_seeds(plan: Plan) -> str:
+    return f" with {plan.config.seeds} seeds each" if plan.config.seeds > 1 else ""
+
+
 def already_done(plan: Plan) -> RunRecord | None:
-    """Return the complete record of this very computation, if it is the newest of its entry."""
+    """Return the complete record of this very computation, of no fewer seeds, if it is its entry's newest."""
     who = (plan.submission.name, plan.submission.card.team, plan.overrides, plan.fingerprint)
     records = [
         record
@@ -77,6 +82,8 @@ def already_done(plan: Plan) -> RunRecord | None:
     ]
     newest = max(records, key=lambda record: record.finished, default=None)
     if newest is None or newest.key != plan.key or newest.state != "complete":
+        return None
+    if seeds_in(newest) < plan.config.seeds:
         return None
     say(f"Already done: run {newest.run_id} stands.")
     return newest
@@ -97,15 +104,35 @@ class Floor:
     pool: Executor
 
 
-def train(plan: Plan) -> dict[int, Outcome]:
-    """Train the folds that are not done; return the failures with their logs."""
-    pending = pending_of(plan)
-    if len(pending) < len(plan.folds):
-        say(f"{len(plan.folds) - len(pending)} of {len(plan.folds)} folds are already done.")
-    if not pending:
-        return {}
+def train(plan: Plan) -> tuple[dict[int, Outcome], tuple[SeedRun, ...]]:
+    """Train the folds that are not done, seed after seed.
+
+    Returns:
+        The failures of the first seed, and the further seeds with theirs: those that were trained, for where
+        the first is not whole there is no score whose luck could be told.
+    """
+    plans = (plan, *further_plans(plan))
+    pending = [pending_of(seed) for seed in plans]
+    total, left = len(plans) * len(plan.folds), sum(map(len, pending))
+    if left < total:
+        say(f"{total - left} of {total} folds are already done.")
+    if not left:
+        return {}, tuple(SeedRun(seed, stored(seed), {}) for seed in plans[1:])
     with open_floor(plan) as floor:
-        return train_on(floor, plan, pending)
+        failures = train_on(floor, plan, pending[0])
+        if failures:
+            return failures, ()
+        return {}, tuple(
+            train_seed(floor, seed, todo) for seed, todo in zip(plans[1:], pending[1:], strict=True)
+        )
+
+
+def train_seed(floor: Floor, plan: Plan, pending: Sequence[int]) -> SeedRun:
+    """Train a further seed's folds; a failure ends neither its other folds nor the other seeds."""
+    if pending:
+        say(f"Seed {plan.config.seed}:")
+    failures = train_on(floor, plan, pending)
+    return SeedRun(plan, stored(plan), failures)
 
 
 def pending_of(plan: Plan) -> list[int]:

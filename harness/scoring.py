@@ -12,9 +12,10 @@ from harness.records import Half, Interval
 from harness.resamples import Resamples, draws_of
 
 if TYPE_CHECKING:
-    from harness.contracts import Array, Arrays, CaseSet, Fold, ScorerUnit
+    from harness.cells import StoredCell
+    from harness.contracts import Array, Arrays, CaseSet, Dataset, Fold, ScorerUnit
 
-__all__ = ["assemble", "fold_metrics", "resampled", "score_half"]
+__all__ = ["assemble", "fold_metrics", "predicted_of", "resampled", "score_half"]
 
 RESAMPLES = 1000
 SEED = 20230713
@@ -54,7 +55,8 @@ def score_half(
     """Score one half, with 95 % bootstrap intervals over its patients; `drawn` if they are there already.
 
     A sealed half has no panel: whoever submits distinct scores knows their order, and the corners of a
-    ROC curve, or counts by location, would then spell out every label.
+    ROC curve, or counts by location, would then spell out every label. It has its `sizes`: how large a
+    subgroup is says as much of its labels as the score of a constant answer, which every board shows.
 
     Raises:
         ValueError: as `resampled`.
@@ -66,7 +68,14 @@ def score_half(
         low, high = statistics.percentile_interval(drawn.values[key])
         metrics[key] = Interval(_number(value), _number(low), _number(high))
     n, named = len(cases.cases), {**truth, "id": np.array(cases.ids)}
-    return Half(n, n, metrics, {} if sealed else scorer.panel(named, predictions))
+    sizes = getattr(scorer, "sizes", None)
+    return Half(
+        n,
+        n,
+        metrics,
+        {} if sealed else scorer.panel(named, predictions),
+        sizes={} if sizes is None else sizes(truth, predictions),
+    )
 
 
 def unscored(n_scored: int, n_expected: int) -> Half:
@@ -90,3 +99,14 @@ def assemble(folds: Mapping[int, tuple[Fold, Arrays]], n: int) -> dict[str, Arra
         for fold, part in folds.values():
             arrays[key][fold.heldout] = part[key]
     return arrays
+
+
+def predicted_of(
+    scorer: ScorerUnit, dataset: Dataset, parts: Mapping[int, tuple[Fold, StoredCell]]
+) -> dict[str, Arrays]:
+    """Return the out-of-fold and the combined test predictions of all folds of one seed."""
+    heldout = {index: (fold, cell.heldout) for index, (fold, cell) in parts.items()}
+    predicted: dict[str, Arrays] = {"cv": assemble(heldout, len(dataset.development.cases))}
+    if dataset.test.cases:
+        predicted["test"] = scorer.combine([parts[index][1].test for index in sorted(parts)])
+    return predicted

@@ -56,11 +56,15 @@ def clock(moment: datetime) -> str:
 
 
 def without_test(record: RunRecord) -> RunRecord:
-    """Return a record without its test scores, and without what a search says of them."""
+    """Return a record without its test scores, those of further seeds and what a search says of them."""
     sweep = record.sweep
     if sweep is not None and not sweep.nested:
         sweep = dataclasses.replace(sweep, outer_score=None, optimism=None)
-    return dataclasses.replace(record, test=None, sweep=sweep)
+    seeds = record.seeds
+    if seeds is not None:
+        scores = tuple(dataclasses.replace(score, test={}) for score in seeds.scores)
+        seeds = dataclasses.replace(seeds, scores=scores)
+    return dataclasses.replace(record, test=None, sweep=sweep, seeds=seeds)
 
 
 def team_key(name: str) -> str:

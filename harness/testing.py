@@ -78,6 +78,7 @@ def _assert_scorer(challenge: Challenge, dataset: Dataset, folder: Path) -> None
         require(
             list(half.metrics) == keys, f"score must return the card's keys {keys}, got {list(half.metrics)}"
         )
+        require(set(half.sizes) <= set(keys), f"sizes must be of the card's keys, got {sorted(half.sizes)}")
         for column, values in scorer.per_case(cases.truth or {}, kept).items():
             require(len(values) == len(cases.cases), f"per-case score {column!r} must have a row per case")
         path = folder / f"{name}{scorer.SUFFIX}"

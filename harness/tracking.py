@@ -54,11 +54,21 @@ class WandbTracker:
                 project=plan.config.wandb.project,
                 mode=plan.config.wandb.mode,
                 group=f"{plan.submission.name}-{plan.key[:8]}",
-                name=f"{plan.submission.name}-fold{fold}",
-                config={**plan.settings, "challenge": plan.challenge.name, "fold": fold},
+                name=f"{plan.submission.name}{self._seed()}-fold{fold}",
+                config={
+                    **plan.settings,
+                    "challenge": plan.challenge.name,
+                    "fold": fold,
+                    "seed": plan.config.seed,
+                },
                 reinit="create_new",
             )
         return self._runs[fold]
+
+    def _seed(self) -> str:
+        """Return what tells the seeds of one entry apart; nothing where there is one."""
+        config = self._plan.config
+        return f"-seed{config.seed}" if config.seeds > 1 else ""
 
     def event(self, fold: int, event: dict[str, Any]) -> None:
         """Log an epoch's numbers."""

@@ -20,6 +20,7 @@ from harness.records import Interval, RunRecord
 from harness.statistics import bootstrap_counts, percentile_interval
 from leaderboard.card import Card
 from leaderboard.judging import ROUNDING, HalfName, Judged, age, half_of, scored
+from leaderboard.wording import say
 
 __all__ = [
     "HALVES",
@@ -41,10 +42,10 @@ MOST_COMPARISONS = 500_000_000
 MOST_PAIRED = 1000
 
 HALVES: tuple[HalfName, HalfName] = ("cv", "test")
-WORDS = {"cv": "out-of-fold", "test": "test"}
-AGAIN = "Move the run's folder out of runs/ and type the command again"
-MISSING = f"Its scores by case ({FILE}) are missing, and this board ranks case by case. {AGAIN}."
-UNREADABLE = f"Its scores by case ({FILE}) cannot be read, and this board ranks case by case. {AGAIN}."
+WORDS = {"cv": say("cases.half_cv"), "test": say("cases.half_test")}
+AGAIN = say("cases.again")
+MISSING = say("cases.missing", file=FILE, again=AGAIN)
+UNREADABLE = say("cases.unreadable", file=FILE, again=AGAIN)
 
 Cases = tuple[tuple[str, str], ...]
 """Case and patient, sorted."""
@@ -86,7 +87,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> Found | str:
         with parquet.ParquetFile(path, pre_buffer=False) as file:  # small: no thread is worth its start
             names = ("case", "patient", "half", *columns)
             if absent := [name for name in names if name not in file.schema_arrow.names]:
-                return f"Its scores by case ({FILE}) have no column {absent[0]!r}. {AGAIN}."
+                return say("cases.no_column", file=FILE, column=repr(absent[0]), again=AGAIN)
             table = file.read(columns=list(names), use_threads=False)
         if any(table[name].null_count for name in names[:3]):
             return UNREADABLE
@@ -109,7 +110,7 @@ def _by_half(words: Sequence[NDArray[np.str_]], values: NDArray[np.float64]) -> 
         rows = np.flatnonzero(halves == half)
         rows = rows[np.argsort(case[rows])]
         if (case[rows[1:]] == case[rows[:-1]]).any():
-            found[half] = f"Its scores by case ({FILE}) name one {WORDS[half]} case twice. {AGAIN}."
+            found[half] = say("cases.twice", file=FILE, half=WORDS[half], again=AGAIN)
         elif len(rows):
             cases = zip(case[rows].tolist(), patient[rows].tolist(), strict=True)
             found[half] = CaseScores(tuple(cases), values[rows])
@@ -162,13 +163,11 @@ class CaseTables:
         cases, expected = self.cases[half], _expected(record, half)
         if scores.cases == cases and expected == len(cases):
             return ""
+        shared: dict[str, object] = {"file": FILE, "half": WORDS[half], "again": AGAIN}
         if len(scores.cases) != expected:
-            kept = f"hold {len(scores.cases)} {WORDS[half]} cases instead of {expected}"
-        else:
-            kept = (
-                f"hold {len(set(cases) & set(scores.cases))} of this board's {len(cases)} {WORDS[half]} cases"
-            )
-        return f"Its scores by case ({FILE}) {kept}. {AGAIN}."
+            return say("cases.other_number", held=len(scores.cases), expected=expected, **shared)
+        held = len(set(cases) & set(scores.cases))
+        return say("cases.other_cases", held=held, expected=len(cases), **shared)
 
     def _outside(self, record: RunRecord, half: HalfName) -> str:
         """Return a sentence on the first column with a value that its metric cannot have; "" if none has.
@@ -179,7 +178,7 @@ class CaseTables:
             metric = self.card.metric(column)
             inside = (values >= metric.low - ROUNDING) & (values <= metric.high + ROUNDING)
             if not (inside | np.isnan(values)).all():
-                return f"{metric.title} of a {WORDS[half]} case lies outside its bounds."
+                return say("cases.outside", metric=metric.title, half=WORDS[half])
         return ""
 
     def scores(self, record: RunRecord, half: HalfName) -> NDArray[np.float64]:

@@ -237,8 +237,7 @@ def _folds(first: RunRecord, second: RunRecord, key: str) -> FoldTest | None:
     a, b = by_fold(first, key), by_fold(second, key)
     if a is None or b is None or sorted(a) != sorted(b):
         return None
-    means = [{fold: math.fsum(seeds) / len(seeds) for fold, seeds in found.items()} for found in (a, b)]
-    return corrected_fold_test([means[0][fold] - means[1][fold] for fold in sorted(a)], *sizes_of(first))
+    return corrected_fold_test([a[fold] - b[fold] for fold in sorted(a)], *sizes_of(first))
 
 
 # ------------------------------------------------------------------------------------- by case

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leaderboard.drawings import Scatter, pareto_front, scatter
+from leaderboard.inference import inference_of
 from leaderboard.rows import HALVES, Columns, score_of_row
 from leaderboard.standings import Row, Standings
 from leaderboard.text import clean, count, duration
+from leaderboard.values import Value
 from leaderboard.wording import say
 
 __all__ = ["CostView", "FrontRow", "cost_view"]
@@ -25,6 +27,7 @@ class FrontRow:
     link: str
     score: str
     time: str
+    inference: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +101,5 @@ def _front_row(row: Row, columns: Columns) -> FrontRow:
         link=f"entries/{row.id}.html",
         score=columns.value(row, columns.half).text,
         time=duration(seconds_of(row)),
+        inference=inference_of(row.record),
     )

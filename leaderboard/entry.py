@@ -12,11 +12,13 @@ from leaderboard.about import ISOLATION, NO_CODE, Fact, role_of
 from leaderboard.card import Card, MetricFacts
 from leaderboard.explained import ExplainedView
 from leaderboard.figures import Strip, strip
+from leaderboard.inference import inference_of
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.plots import Plots
-from leaderboard.rows import BOTH, HALVES, ROUTES
+from leaderboard.rows import BOTH, HALVES, ROUTES, size_words
 from leaderboard.search import SearchView, search_view
-from leaderboard.standings import HalfName, Row, Standings, fold_spread
+from leaderboard.seeds import SeedsView, seeds_view
+from leaderboard.standings import HalfName, Row, Standings, fold_spread, half_of
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
 from leaderboard.tuned import tuned_of
 from leaderboard.values import Value, decimals_of, value_of
@@ -37,6 +39,8 @@ class MetricRow:
     title: str
     role: str
     direction: str
+    sizes: str
+    """On how many cases it rests, where that is a part of them; "" otherwise."""
     cv: Value
     test: Value
     folds: Value
@@ -93,6 +97,8 @@ class EntryView:
     positional: tuple[Positional, ...]
     fold_metrics: tuple[str, ...]
     folds: tuple[FoldRow, ...]
+    seeds: SeedsView | None
+    """Of an entry whose folds were trained with several seeds."""
     panels: tuple[PanelView, ...]
     """Of the out-of-fold half alone: on the test set they would spell out sealed labels."""
     viewer: ViewerView | None
@@ -162,6 +168,7 @@ def entry_view(
         positional=_positional(record, card, decimals),
         fold_metrics=tuple(metric.title for metric in card.metrics) if record.cells else (),
         folds=tuple(_fold(cell, card, decimals) for cell in sorted(record.cells, key=_fold_order)),
+        seeds=seeds_view(record, card, decimals),
         panels=panel_views(record.cv),
         viewer=viewer,
         explained=explained,
@@ -180,6 +187,11 @@ def entry_view(
 
 
 def _sentence(row: Row, standing: Standings) -> str:
+    """Return where an entry stands, and when, if not now."""
+    return both((standing.as_of, _place(row, standing)))
+
+
+def _place(row: Row, standing: Standings) -> str:
     half = HALVES[standing.half]
     if row.status != "complete":
         return say("entry.standing_not_ranked", reason=clean(row.reason, 400))
@@ -240,11 +252,17 @@ def _metric(metric: MetricFacts, record: RunRecord, card: Card, decimals: Decima
         title=metric.title,
         role=role_of(card, metric.key),
         direction=say("board.higher" if metric.higher_is_better else "board.lower"),
+        sizes=_sizes(record, metric.key),
         cv=value_of(record.cv, metric.key, digits),
         test=value_of(record.test, metric.key, decimals[metric.key, "test"]),
         folds=Value(spread_text(spread.mean, spread.sd, digits), exact=words),
         strip=None if spread.mean is None else strip(spread.values, spread.mean, digits),
     )
+
+
+def _sizes(record: RunRecord, key: str) -> str:
+    words = {half: size_words([half_of(record, half)], key) for half in BOTH}
+    return both((both((HALVES[half], text)) for half, text in words.items() if text), ", ")
 
 
 def _positional(record: RunRecord, card: Card, decimals: Decimals) -> tuple[Positional, ...]:
@@ -315,6 +333,7 @@ def _facts(row: Row, card: Card) -> tuple[Fact, ...]:
         ("folds_seed", folds if code else "", False),
         ("reproduced", row.reproduced, False),
         ("time", duration(record.seconds) if code else "", False),
+        ("inference", inference_of(record).exact, False),
         ("started", clean(date(record.started), 40), False),
         ("finished", clean(date(record.finished), 40), False),
         ("earlier", str(row.earlier) if row.earlier else "", False),

@@ -117,7 +117,7 @@ def _folders(runs: Path, record: RunRecord) -> Iterator[Path]:
     root = runs / record.challenge.name / FOLDER
     if not root.is_dir():
         return
-    keys = sorted({cell.key[:32] for cell in record.cells if cell.state == "done"})
+    keys = sorted({cell.key[:32] for cell in record.first_cells if cell.state == "done"})
     for key in (key for key in keys if KEY.fullmatch(key) and (root / key).is_dir()):
         yield from sorted(path.parent for path in (root / key).glob(f"[!.]*/{INDEX}"))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.records import Half, SweepFacts, dump, plain
 from leaderboard.case_ranks import HALVES, PERMUTATIONS
+from leaderboard.inference import seconds_per_case
 from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean
 
@@ -116,6 +117,7 @@ def _row(section: str, row: Row, standing: Standings) -> dict[str, Any]:
         "folds_defined": spread.defined,
         "folds": len(spread.values),
         "seconds": record.seconds,
+        "seconds_per_case": seconds_per_case(record),
         **_sweep(record.sweep),
         "earlier_runs": row.earlier,
         "run_id": clean(record.run_id),
@@ -174,7 +176,8 @@ def _half(half: Half | None, standing: Standings) -> dict[str, Any] | None:
     if half is None:
         return None
     metrics = {m.key: plain(half.metrics.get(m.key)) for m in standing.card.metrics}
-    return {"n_scored": half.n_scored, "n_expected": half.n_expected, "metrics": metrics}
+    sizes = {"sizes": dict(half.sizes)} if half.sizes else {}
+    return {"n_scored": half.n_scored, "n_expected": half.n_expected, "metrics": metrics, **sizes}
 
 
 def _flat(row: dict[str, Any] | None, standing: Standings) -> dict[str, Any]:
@@ -211,6 +214,7 @@ _HEAD = (
     *(
         "folds",
         "seconds",
+        "seconds_per_case",
         "tuned",
         "trials",
         "search_seconds",

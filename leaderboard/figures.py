@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from leaderboard.text import clean, number
+from leaderboard.wording import worded
 
 __all__ = [
     "Axis",
@@ -192,9 +193,9 @@ def chart(panel: Mapping[str, Any]) -> Chart:
     y_axis = axis_for([0.0, 1.0], 0.0, 1.0) if upright else axis_for([y for _, y, _ in spot], low, high)
     right, bottom = CHART_WIDTH - RIGHT, CHART_HEIGHT - BOTTOM
     return Chart(
-        title=clean(panel.get("title", "")),
-        x_label=clean(panel.get("x_label", "x"), 60),
-        y_label=clean(panel.get("y_label", "y"), 60),
+        title=clean(worded(panel, "title")),
+        x_label=clean(worded(panel, "x_label", "x"), 60),
+        y_label=clean(worded(panel, "y_label", "y"), 60),
         x_marks=x_axis.marks(LEFT, right),
         y_marks=y_axis.marks(bottom, TOP),
         diagonal=f"M{LEFT:g} {bottom:g}L{right:g} {TOP:g}" if panel.get("diagonal") and square else "",
@@ -217,7 +218,7 @@ def _points(series: Mapping[str, Any]) -> tuple[str, list[Point]]:
         for x, y, n in rows
         if x is not None and y is not None and math.isfinite(x) and math.isfinite(y)
     ]
-    return clean(series.get("name", "")), known
+    return clean(worded(series, "name")), known
 
 
 def _band(series: Mapping[str, Any], x_axis: Axis, y_axis: Axis) -> str:

@@ -1,16 +1,34 @@
-"""The row that a word names: a run id, the id of a row, or an entry's name."""
+"""A challenge's boards, and the row that a word names: a run id, the id of a row, or an entry's name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.errors import UserError, did_you_mean
-from leaderboard.standings import Row, Standings
+from harness.records import load_all
+from leaderboard.card import Card
+from leaderboard.case_ranks import case_files
+from leaderboard.moments import Moment, as_of, until
+from leaderboard.resampled import resample_files
+from leaderboard.standings import Row, Standings, boards, standings
 from leaderboard.text import clean
 
-__all__ = ["board_of", "row_of"]
+__all__ = ["board_of", "boards_of", "row_of"]
 
 MOST = 8
+
+
+def boards_of(
+    runs: Path, card: Card, fingerprint: str | None = None, moment: Moment | None = None
+) -> list[Standings]:
+    """Return a challenge's boards, or the one of this data, ranked, as of now or of a moment."""
+    read, resampled = case_files(runs), resample_files(runs)
+    return [
+        as_of(standings(board.records, card, read, resampled), moment)
+        for board in boards(until(load_all(runs, card.name), moment))
+        if fingerprint in (None, board.fingerprint)
+    ]
 
 
 def board_of(found: Sequence[Standings], words: Sequence[str], board: str | None) -> Standings:
@@ -34,9 +52,9 @@ def board_of(found: Sequence[Standings], words: Sequence[str], board: str | None
             raise UserError(f"{' and '.join(map(repr, words))} stand on different boards.")
         raise UserError(f"No entry {word!r} on this board. {did_you_mean(word, _names(asked))}")
     if len(fitting) > 1:
-        boards = ", ".join(f"board={_id(standing)}" for standing in fitting)
+        places = ", ".join(f"board={_id(standing)}" for standing in fitting)
         raise UserError(
-            f"{' and '.join(map(repr, words))} stand on {len(fitting)} boards. Type one of {boards}."
+            f"{' and '.join(map(repr, words))} stand on {len(fitting)} boards. Type one of {places}."
         )
     return fitting[0]
 

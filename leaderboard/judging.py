@@ -166,7 +166,7 @@ def _status(record: RunRecord, card: Card, half: HalfName) -> Status:
     scores = half_of(record, half)
     if record.state != "complete":
         return "failed"
-    if any(cell.state != "done" for cell in record.cells):
+    if any(cell.state != "done" for cell in record.first_cells):
         return "partial"
     if scores is None:
         return "unscored"
@@ -192,13 +192,13 @@ def _outside(record: RunRecord, card: Card) -> str:
 
 def _reason(record: RunRecord, card: Card, half: HalfName, status: Status) -> str:
     scores = half_of(record, half)
-    failed = [cell for cell in record.cells if cell.state != "done"]
+    failed = [cell for cell in record.first_cells if cell.state != "done"]
     if status in ("failed", "partial") and record.failures:
         more, first = len(record.failures) - 1, record.failures[0]
         return say("reason.failures_more", reason=first, n=more) if more else first
     if failed:
         kinds = both(sorted({cell.failure_kind or say("reason.no_kind") for cell in failed}), ", ")
-        return say("reason.folds", failed=len(failed), n=len(record.cells), kinds=kinds)
+        return say("reason.folds", failed=len(failed), n=len(record.first_cells), kinds=kinds)
     if status == "partial" and scores is not None:
         where = say(f"reason.half_{half}")
         return say("reason.partial", n=scores.n_scored, expected=scores.n_expected, half=where)

@@ -27,8 +27,10 @@ from leaderboard.comparison import Comparison
 from leaderboard.cost import CostView, cost_view
 from leaderboard.drawings import Matrix, Stability
 from leaderboard.earlier import EarlierLink
+from leaderboard.history import HistoryView, history_view
+from leaderboard.inference import seconds_per_case
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
-from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row
+from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row, size_words
 from leaderboard.standings import Row, Standings, half_of
 from leaderboard.sureness import significance_of, stability_of
 from leaderboard.table import ROWS_A_PAGE, Column, Measure, Shape, cell_of_row, head_of
@@ -124,6 +126,10 @@ class BoardView:
     """The ledger of a sealed challenge, by team."""
     sealed: bool = False
     """Whether this is or was a sealed challenge."""
+    history: HistoryView | None = None
+    """Who was first when; None where cases rank."""
+    as_of: str = ""
+    """Says of which earlier moment this is."""
 
     @property
     def entries(self) -> int:
@@ -182,6 +188,8 @@ class IndexView:
 
     challenges: tuple[ChallengeView, ...]
     single: bool
+    as_of: str = ""
+    """Says of which earlier moment the boards are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +222,7 @@ class CompareView:
     """Whether any two entries have a paired interval."""
     entries: int
     """Among how many of the first entries it is made."""
+    as_of: str = ""
 
 
 # --------------------------------------------------------------------------------------- boards
@@ -276,6 +285,8 @@ def board_view(
             for item in standing.looks
         ),
         sealed=card.sealed_until is not None and not board.phantom,
+        history=history_view(standing, columns.decimals[card.ranking.key, standing.half]) if paired else None,
+        as_of=standing.as_of,
     )
 
 
@@ -294,16 +305,18 @@ def _shape(standing: Standings, columns: Columns) -> Shape:
         by_case=card.by_case,
         definition=definition_of(card) if card.by_case else "",
         test=test_of(standing.by_case),
-        breakers=tuple(_measure(card.metric(key), columns) for key in card.tie_breakers),
-        more=tuple(_measure(metric, columns) for metric in columns.more),
+        breakers=tuple(_measure(card.metric(key), columns, rows) for key in card.tie_breakers),
+        more=tuple(_measure(metric, columns, rows) for metric in columns.more),
         has_tuned=any(row.record.sweep is not None for row in rows),
         has_parameters=any(row.record.entry.parameters for row in rows),
+        has_inference=any(seconds_per_case(row.record) is not None for row in rows),
     )
 
 
-def _measure(metric: MetricFacts, columns: Columns) -> Measure:
+def _measure(metric: MetricFacts, columns: Columns, rows: Sequence[Row] = ()) -> Measure:
     digits = columns.decimals[metric.key, columns.half] + 1
-    return Measure(metric.title, metric.key, digits, metric.higher_is_better)
+    remark = size_words((half_of(row.record, columns.half) for row in rows), metric.key)
+    return Measure(metric.title, metric.key, digits, metric.higher_is_better, remark)
 
 
 def _lines(standing: Standings, columns: Columns) -> tuple[Line, ...]:
@@ -349,6 +362,7 @@ def compare_view(view: BoardView, found: Sequence[Comparison]) -> CompareView:
         by_case=view.by_case,
         paired=bool(found),
         entries=min(MOST_ENTRIES, len(view.ranked)),
+        as_of=view.as_of,
     )
 
 

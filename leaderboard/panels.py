@@ -6,6 +6,8 @@
 "y_from_0_to_1": bool?,
 "series": [{"name", "x": [...], "y": [...], "n": [...]?, "low": [...]?, "high": [...]?}]}
 {"kind": "note", "title"?, "text"}
+
+Titles, labels, heads and names of series may have Korean twins: "title_ko", "columns_ko" and so on.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any, Literal
 from harness.records import Half, plain
 from leaderboard.figures import Chart, Forest, chart, forest
 from leaderboard.text import clean, clean_block, number
-from leaderboard.wording import Text, say
+from leaderboard.wording import Text, say, worded
 
 __all__ = ["Cell", "PanelView", "cell_of", "panel_views"]
 
@@ -130,13 +132,21 @@ def _known(name: str, panel: Any) -> PanelView | None:  # noqa: ANN401  a panel 
         return _shaped(name, panel)
     kind = panel.get("kind") if isinstance(panel, Mapping) else None
     if kind == "table":
-        table = _table(_title(panel.get("title") or name), panel["columns"], panel["rows"])
+        table = _table(_title(worded(panel, "title", name)), _heads(panel), panel["rows"])
         return replace(table, forest=forest(panel)) if panel.get("forest") else table
     if kind == "curve":
-        return PanelView("curve", _title(panel.get("title") or name), chart=chart(panel))
+        return PanelView("curve", _title(worded(panel, "title", name)), chart=chart(panel))
     if kind == "note":
-        return PanelView("note", _title(panel.get("title") or name), text=clean(panel["text"]))
+        return PanelView("note", _title(worded(panel, "title", name)), text=clean(panel["text"]))
     return None
+
+
+def _heads(panel: Mapping[str, Any]) -> Sequence[object]:
+    """Return a table's heads, with their Korean twins where each has one."""
+    heads, twins = panel["columns"], panel.get("columns_ko")
+    if not isinstance(twins, list) or len(twins) != len(heads):
+        return list(heads)
+    return [worded({"": head, "_ko": korean}, "") for head, korean in zip(heads, twins, strict=True)]
 
 
 def _title(name: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.records import Half, Interval, RunRecord
@@ -9,6 +10,7 @@ from leaderboard.about import NAME
 from leaderboard.card import Card, MetricFacts
 from leaderboard.case_ranks import ByCase
 from leaderboard.figures import Axis, Whisker, axis_for, whisker
+from leaderboard.inference import inference_of
 from leaderboard.rank_score import score_decimals, score_of, versus_of
 from leaderboard.standings import FoldSpread, HalfName, Row, Standings, fold_spread, half_of, scored
 from leaderboard.text import clean, count, duration, number, spread_text
@@ -28,6 +30,7 @@ __all__ = [
     "rank_words",
     "row_view",
     "score_of_row",
+    "size_words",
 ]
 
 SHORT, LONG = NAME, 400
@@ -81,6 +84,7 @@ class RowView:
     n: Value
     time: Value
     parameters: Value
+    inference: Value
     folds_differ: str
     """Says so where the entry was run with another number of folds than the challenge's."""
     reproduced: str = ""
@@ -112,6 +116,18 @@ class Columns:
         if by_case is None:
             return value_of(half_of(row.record, half), key, self.decimals[key, half])
         return score_of(by_case.of(row.id, main=half == self.half), self.score_decimals)
+
+
+def size_words(halves: Iterable[Half | None], key: str) -> str:
+    """Return on how many cases a metric rests where that is a part of them, as n = 12 or n = 10–12; else "".
+
+    Entries may differ: a region that the truth and one of them lack has no value for that one.
+    """
+    found = {half.sizes[key] for half in halves if half is not None and key in half.sizes}
+    if not found:
+        return ""
+    low, high = min(found), max(found)
+    return f"n = {count(low)}" if low == high else f"n = {count(low)}–{count(high)}"
 
 
 def columns_of(standing: Standings) -> Columns:
@@ -182,6 +198,7 @@ def row_view(row: Row, standing: Standings, columns: Columns) -> RowView:
         n=_n(main),
         time=_time(record),
         parameters=_parameters(record),
+        inference=inference_of(record),
         folds_differ=_folds_differ(record, columns.card),
         reproduced=row.reproduced,
     )

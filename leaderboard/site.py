@@ -12,6 +12,7 @@ site/<challenge>/<board>/entries/<entry>.html    one entry
 site/<challenge>/<board>/entries/<entry>/        its slice viewer's label maps and downloads, if it has one
 site/<challenge>/<board>/viewer/                 the pictures of all slice viewers of the board, by content
 site/<challenge>/<board>/explained/              the pictures of all Grad-CAM maps of the board, by content
+site/at-<day>/                                   all of it as of an earlier moment, where one was asked for
 site/static/                                     style and scripts; Plotly too, if a tuned entry has figures
 """
 
@@ -40,6 +41,7 @@ from leaderboard.earlier import earlier_boards, earlier_standings, link_of
 from leaderboard.entry import EntryView, entry_view, shared_decimals
 from leaderboard.explained import NO_MAPS, maps_of
 from leaderboard.export import as_csv, as_json, as_pairs
+from leaderboard.moments import Moment, as_of, until
 from leaderboard.pages import (
     BoardView,
     CompareView,
@@ -69,18 +71,25 @@ Loader = Callable[[Path, str], tuple[RunRecord, ...]]
 
 
 def build(
-    runs: Path, site: Path, challenges: Mapping[str, Card], only: str | None = None, load: Loader = load_all
+    runs: Path,
+    site: Path,
+    challenges: Mapping[str, Card],
+    only: str | None = None,
+    load: Loader = load_all,
+    moment: Moment | None = None,
 ) -> Path:
     """Write the site of all challenges, or renew one challenge's part of it, and return its index.
 
     Files are replaced one by one, each atomically; files of an earlier build that no record asks for
-    any more are removed, and no file that another program put there. Builds wait for each other.
+    any more are removed, and no file that another program put there. Builds wait for each other. The boards
+    of an earlier moment lie in a folder of their own within the site, which no other build touches.
 
     Raises:
         UserError: if a record cannot be read or lies in another challenge's folder.
         KeyError: if `only` is no challenge.
     """
-    records = {name: _checked(runs, name, load) for name in sorted(challenges)}
+    records = {name: until(_checked(runs, name, load), moment) for name in sorted(challenges)}
+    site = site if moment is None else site / moment.folder
     renewed = sorted(challenges) if only is None else [challenges[only].name]
     site.mkdir(parents=True, exist_ok=True)
     with _locked(site / LOCK):
@@ -89,7 +98,7 @@ def build(
             name for name in before if only is not None and name.partition("/")[0] not in (*renewed, "static")
         }
         written = set(kept)
-        for name, content in files_of(records, challenges, renewed, runs):
+        for name, content in files_of(records, challenges, renewed, runs, moment):
             written.add(name)
             _write(site, name, content, before)
         _forget(site, before - written)
@@ -113,6 +122,7 @@ def files_of(
     challenges: Mapping[str, Card],
     renewed: list[str],
     runs: Path,
+    moment: Moment | None = None,
 ) -> Files:
     """Yield name and content of every file: entries first, then what points at them.
 
@@ -121,17 +131,19 @@ def files_of(
     views: dict[str, list[BoardView]] = {}
     read = case_files(runs)
     plotly: Bundle | None = None
+    notice = moment.notice if moment else ""
     for path in sorted((HERE / "static").iterdir()):
         yield f"static/{path.name}", path.read_bytes()
     for name, card in sorted(challenges.items()):
         views[name] = []
         for board in boards(records[name]):
-            ranked = standings(board.records, card, read, resample_files(runs))
+            ranked = as_of(standings(board.records, card, read, resample_files(runs)), moment)
             standing = with_looks(with_badges(ranked, runs), runs)
             plots = _plots(runs, standing)
             if plotly is None and any(found.plots for found in plots.values()):
                 plotly = bundle()
-            old = [(item, earlier_standings(item, board, card, read)) for item in earlier_boards(board)]
+            before = [(item, earlier_standings(item, board, card, read)) for item in earlier_boards(board)]
+            old = [(item, as_of(found, moment)) for item, found in before]
             links = tuple(link_of(item, found) for item, found in old)
             views[name].append(view := board_view(standing, earlier=links))
             if name in renewed:
@@ -139,12 +151,12 @@ def files_of(
                     yield from _board_files(f"{name}/{item.id}", found, board_view(found), {}, None)
                 yield from _board_files(f"{name}/{board.id}", standing, view, _drawable(plots, plotly), runs)
         if name in renewed:
-            page = IndexView((challenge_view(card, views[name]),), single=True)
+            page = IndexView((challenge_view(card, views[name]),), True, notice)
             yield f"{name}/index.html", _render("index.html", page, "../")
     if plotly is not None:
         yield "static/plotly.min.js", plotly.content
     everything = tuple(challenge_view(card, views[name]) for name, card in sorted(challenges.items()))
-    yield "index.html", _render("index.html", IndexView(everything, single=False), "")
+    yield "index.html", _render("index.html", IndexView(everything, False, notice), "")
 
 
 def with_badges(standing: Standings, runs: Path) -> Standings:

@@ -46,6 +46,7 @@ __all__ = [
     "Row",
     "Standings",
     "boards",
+    "entry_id",
     "fold_spread",
     "half_of",
     "scored",
@@ -150,6 +151,8 @@ class Standings:
     """How sure the ranks are, where resamples are stored."""
     looks: tuple[TeamLooks, ...] = ()
     """Who has looked at sealed test scores, and how often."""
+    as_of: str = ""
+    """Says of which earlier moment this is; empty of the board of now."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -274,6 +277,11 @@ def _identity(record: RunRecord) -> tuple[str, ...]:
     entry = record.entry
     own = entry.digest if entry.route == "file" else ""
     return (entry.route, entry.team, entry.name, own, *entry.overrides)
+
+
+def entry_id(record: RunRecord) -> str:
+    """Return the id of the row of a record's entry."""
+    return _entry_id(_identity(record))
 
 
 def _entry_id(identity: tuple[str, ...]) -> str:

@@ -60,7 +60,7 @@ class Measure:
     """Of a difference: one more than a score has."""
     higher_is_better: bool
     remark: str = ""
-    """Behind the title: a subgroup's number of cases."""
+    """Behind the half's name: on how many cases it rests, where that is a part of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class Shape:
     more: tuple[Measure, ...]
     has_tuned: bool
     has_parameters: bool
+    has_inference: bool
 
 
 def head_of(shape: Shape) -> tuple[Column, ...]:
@@ -119,6 +120,9 @@ def _last(shape: Shape) -> Iterable[Column]:
     if shape.has_parameters:
         title, small = say("board.parameters"), say("board.parameters_small")
         yield Column("parameters", "value", title, small, style="more", more=True, end=True)
+    if shape.has_inference:
+        title, small, tip = (say(f"board.inference{part}") for part in ("", "_small", "_tip"))
+        yield Column("inference", "value", title, small, tip, style="more", more=True, end=True)
     for number, measure in enumerate(shape.more):
         yield _measured(f"more-{number}", measure, shape.half, "board.other_half", "", "more", more=True)
 
@@ -158,6 +162,7 @@ READ: dict[str, Callable[[RowView], Value]] = {
     "scored": lambda row: row.n,
     "time": lambda row: row.time,
     "parameters": lambda row: row.parameters,
+    "inference": lambda row: row.inference,
     "trials": lambda row: row.tuned.trials if row.tuned else NOTHING,
     "search": lambda row: row.tuned.time if row.tuned else NOTHING,
     "optimism": lambda row: row.tuned.optimism if row.tuned else NOTHING,

@@ -7,7 +7,7 @@ element with its language, and the style shows one of them. What an entrant wrot
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ __all__ = [
     "tip",
     "twin",
     "vocabulary",
+    "worded",
 ]
 
 LANGUAGES = ("en", "ko")
@@ -73,6 +74,12 @@ def korean(text: object) -> str:
 def twin(en: str, ko: str) -> str:
     """Return a challenge's own text with its Korean twin, if it has one."""
     return Text(en, ko) if ko and ko != en else en
+
+
+def worded(content: Mapping[str, object], key: str, default: object = "") -> object:
+    """Return a text of a scorer's panel with its Korean twin, "<key>_ko", if it has one."""
+    english, korean_text = content.get(key) or default, content.get(f"{key}_ko")
+    return twin(str(english), korean_text) if isinstance(korean_text, str) else english
 
 
 def both(parts: Iterable[object], between: str = " ") -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.panels import in_korean
 from harness.segmentation.editions import Edition
 
 if TYPE_CHECKING:
@@ -41,6 +42,36 @@ WORST = 10
 ML = 1000.0
 
 
+WORST_TITLE = f"The {WORST} cases of lowest mean Dice"
+KOREAN = {
+    "By region, over cases": "영역별, 증례 전체",
+    "Regions that truth or prediction lack": "정답이나 예측에 없는 영역",
+    "Mean Dice by the size of the true region": "실제 영역의 크기별 평균 Dice",
+    WORST_TITLE: f"평균 Dice가 가장 낮은 {WORST}증례",
+    "How it is measured": "측정 방법",
+    "region": "영역",
+    "metric": "지표",
+    "cases": "증례",
+    "mean": "평균",
+    "first quartile": "제1사분위수",
+    "median": "중앙값",
+    "third quartile": "제3사분위수",
+    "lowest": "최솟값",
+    "highest": "최댓값",
+    "not in the truth": "정답에 없음",
+    "of these not predicted either": "그중 예측에도 없음",
+    "invented": "거짓 예측",
+    "missed": "놓침",
+    "no voxel shared": "겹치는 복셀 없음",
+    "HD95 penalties": "HD95 벌점",
+    "mean HD95 without them, mm": "벌점을 뺀 평균 HD95, mm",
+    "true volume": "실제 부피",
+    "mean Dice": "평균 Dice",
+    "case": "증례",
+    "true volume WT, ml": "실제 부피 WT, ml",
+}
+
+
 def definitions(edition: Edition) -> tuple[str, ...]:
     """Return what must be printed beside the numbers of an edition."""
     penalty = "the image's diagonal" if edition.penalty is None else f"{edition.penalty:g} mm"
@@ -63,7 +94,7 @@ def panel(columns: Columns, ids: Array | None, edition: Edition) -> dict[str, An
             "Regions that truth or prediction lack", [_empty(columns, r, edition) for r in REGIONS]
         ),
         "sizes": _table("Mean Dice by the size of the true region", list(_sizes(columns))),
-        "worst": _table(f"The {WORST} cases of lowest mean Dice", list(_worst(columns, ids))),
+        "worst": _table(WORST_TITLE, list(_worst(columns, ids))),
     }
     shown: dict[str, Any] = {name: table for name, table in found.items() if table["rows"]}
     shown["definitions"] = {
@@ -71,7 +102,7 @@ def panel(columns: Columns, ids: Array | None, edition: Edition) -> dict[str, An
         "title": "How it is measured",
         "text": "\n".join(definitions(edition)),
     }
-    return shown
+    return in_korean(shown, KOREAN)
 
 
 def _known(value: float) -> float | None:

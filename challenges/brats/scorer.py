@@ -127,6 +127,13 @@ class Scorer:
             key: metric.compute(~np.isnan(table[key]), table[key], counts) for key, metric in COLUMNS.items()
         }
 
+    def sizes(self, truth: Arrays, predictions: Arrays) -> dict[str, int]:
+        """Return how many cases have a value, of each metric that some cases, but not all, lack."""
+        known = {
+            key: int((~np.isnan(values)).sum()) for key, values in self.per_case(truth, predictions).items()
+        }
+        return {key: known[key] for key in COLUMNS if 0 < known[key] < len(truth["labels"])}
+
     def per_case(self, truth: Arrays, predictions: Arrays) -> dict[str, Array]:
         """Return each case's metrics, volumes in mm3 and what else its edition measures, (n,).
 

@@ -12,7 +12,7 @@ from challenges.glioma.columns import TIMES, UNKNOWN, YEAR
 from challenges.glioma.output import rising
 from challenges.glioma.views import View
 from harness.metrics import c_index
-from harness.panels import curve, known, note, table
+from harness.panels import curve, in_korean, known, note, table
 from harness.scoring import RESAMPLES, SEED
 from harness.statistics import bootstrap_counts, percentile_interval
 from harness.survival.calibration import observed_to_expected, risk_groups
@@ -29,11 +29,34 @@ if TYPE_CHECKING:
 
 __all__ = ["facts", "panel", "tertiles"]
 
+ONE_GROUP = "no log-rank test: one group"
 TERTILES = ("low risk", "middle risk", "high risk")
 YEARS = tuple(YEAR * k for k in range(6))
 FEWEST = 10
 """Cases of a subgroup whose C is shown with an interval."""
 AGES = ((0, 50), (50, 65), (65, math.inf))
+
+
+KOREAN = {
+    "Years": "년",
+    "Alive": "생존",
+    "Tertiles of risk, and how many are still at risk": "위험도 삼분위와 시점별 위험 집단의 수",
+    "Calibration at one year": "1년 시점의 보정",
+    "Predicted risk of death": "예측한 사망 위험",
+    "Observed (Kaplan-Meier)": "관찰 (Kaplan-Meier)",
+    "Tenths of predicted risk": "예측 위험의 십분위",
+    "AUC for death until a time": "어느 시점까지의 사망에 대한 AUC",
+    "C by subgroup, with 95 % intervals": "하위 집단별 C와 95 % 구간",
+    "group": "집단",
+    "deaths": "사망",
+    "median in days": "중앙값 (일)",
+    **{f"at risk after {year} y": f"{year}년 뒤 위험 집단" for year in range(6)},
+    "of": "항목",
+    "value": "값",
+    "low": "하한",
+    "high": "상한",
+}
+KOREAN_TERTILES = {"low risk": "저위험", "middle risk": "중간 위험", "high risk": "고위험"}
 
 
 def panel(truth: Arrays, view: View) -> dict[str, Any]:
@@ -61,7 +84,16 @@ def panel(truth: Arrays, view: View) -> dict[str, Any]:
     }
     if found["notes"]:
         shown["notes"] = note("To know", found["notes"])
-    return shown
+    p_words = _p_words(found["logrank_p"]).replace(ONE_GROUP, "집단이 하나뿐이라 로그순위 검정 없음")
+    p_words = p_words.replace("log-rank", "로그순위")
+    curves = {line["name"]: _tertile_in_korean(line["name"]) for line in found["kaplan_meier"]}
+    return in_korean(shown, {**KOREAN, title: f"위험도 삼분위별 Kaplan-Meier ({p_words})", **curves})
+
+
+def _tertile_in_korean(name: str) -> str:
+    for english, korean in KOREAN_TERTILES.items():
+        name = name.replace(english, korean)
+    return name
 
 
 def facts(truth: Arrays, view: View) -> dict[str, Any]:
@@ -268,5 +300,5 @@ def _lines(title: str, x_label: str, y_label: str, series: Sequence[dict[str, An
 
 def _p_words(p: float | None) -> str:
     if p is None:
-        return "no log-rank test: one group"
+        return ONE_GROUP
     return "log-rank p < 0.001" if p < 0.001 else f"log-rank p = {p:.3f}"

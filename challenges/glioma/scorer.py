@@ -143,6 +143,10 @@ class Scorer:
         view = View.of(truth, predictions, self.endpoint)
         return {key: _value(column, view, counts) for key, column in METRICS.items()}
 
+    def sizes(self, truth: Arrays, predictions: Arrays) -> dict[str, int]:
+        """Return how many glioblastomas C among them rests on."""
+        return {"c_index_gbm": int(View.of(truth, predictions, self.endpoint).gbm.sum())}
+
     def per_case(self, truth: Arrays, predictions: Arrays) -> dict[str, Array]:
         """Return each case's share of concordant pairs (NaN without a pair) and Brier term, (n,)."""
         view = View.of(truth, predictions, self.endpoint)

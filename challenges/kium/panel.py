@@ -10,7 +10,7 @@ import numpy as np
 from challenges.kium.columns import LOCATIONS, RARE
 from harness.curves import operating_point, point_at_specificity, reliability, roc
 from harness.metrics import auroc, f1_micro
-from harness.panels import known, note, point_row, reliability_curve, roc_curve, table
+from harness.panels import in_korean, known, note, point_row, reliability_curve, roc_curve, table
 
 if TYPE_CHECKING:
     from harness.contracts import Array, Arrays
@@ -19,6 +19,17 @@ POOLED = f"rare posterior ({', '.join(RARE)})"
 POINTS = "Aneurysm at three operating points; PPV in this set and at a screening prevalence of 3 %"
 SCREENING = 0.03
 """Prevalence of unruptured aneurysms in a screened population; the contest's is .464."""
+
+
+KOREAN = {
+    "ROC (aneurysm)": "ROC (동맥류)",
+    "Reliability (aneurysm)": "신뢰도 (동맥류)",
+    "Share with an aneurysm": "동맥류가 있는 비율",
+    POINTS: "세 기준점에서의 동맥류. 양성 예측도는 이 자료에서, 그리고 유병률 3 %인 검진에서의 값",
+    "Locations": "위치",
+    "location": "위치",
+    "positives": "양성",
+}
 
 
 def panel(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
@@ -35,7 +46,7 @@ def panel(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
     shown["locations"] = table("Locations", found["locations"])
     if found["notes"]:
         shown["notes"] = note("To know", found["notes"])
-    return shown
+    return in_korean(shown, KOREAN)
 
 
 def facts(truth: Arrays, predictions: Arrays) -> dict[str, Any]:

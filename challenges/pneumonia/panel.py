@@ -12,13 +12,28 @@ import numpy as np
 from challenges.pneumonia.names import AGENTS, BACTERIA, NORMAL, UNKNOWN, VIRUS
 from harness.curves import operating_point, point_at_specificity, reliability, roc
 from harness.metrics import auroc, sensitivity_at_specificity_95
-from harness.panels import known, note, point_row, reliability_curve, roc_curve, table
+from harness.panels import in_korean, known, note, point_row, reliability_curve, roc_curve, table
 
 if TYPE_CHECKING:
     from harness.contracts import Array, Arrays
 
 SUBGROUPS = "By agent; AUROC and the sensitivity at 95 % specificity against the normal films"
 THRESHOLD = 0.5
+
+
+KOREAN = {
+    "Reliability": "신뢰도",
+    "Share with pneumonia": "폐렴이 있는 비율",
+    "Operating points": "기준점",
+    SUBGROUPS: "병원체별. AUROC와 특이도 95 %에서의 민감도는 정상 영상과 비교한 값",
+    "All": "전체",
+    "Bacteria against normal": "세균 대 정상",
+    "Virus against normal": "바이러스 대 정상",
+    "called": "양성 판정",
+    "share called": "양성 판정 비율",
+    "mean probability": "평균 확률",
+    "sensitivity at 95 %": "특이도 95 %에서의 민감도",
+}
 
 
 def decisions(predictions: Arrays) -> Array:
@@ -39,7 +54,7 @@ def panel(truth: Arrays, predictions: Arrays) -> dict[str, Any]:
     shown["subgroups"] = table(SUBGROUPS, found["subgroups"])
     if found["notes"]:
         shown["notes"] = note("To know", found["notes"])
-    return shown
+    return in_korean(shown, KOREAN)
 
 
 def facts(truth: Arrays, predictions: Arrays) -> dict[str, Any]:

@@ -45,6 +45,7 @@ __all__ = [
     "read_truth",
     "references",
     "score",
+    "sizes",
     "truth_ids",
     "write_predictions",
 ]
@@ -103,6 +104,16 @@ def score(
     for key, column in METRICS.items():
         labels, scores, decided, *times_of = kept[column.agent]
         found[key] = column.metric.compute(labels, decided if column.decided else scores, *times_of)
+    return found
+
+
+def sizes(truth: Arrays, predictions: Arrays) -> dict[str, int]:
+    """Return how many films each agent's metrics rest on; a sensitivity needs no normal ones."""
+    found = {}
+    for key, column in METRICS.items():
+        if column.agent is not None:
+            agents = (column.agent,) if column.metric is sensitivity.metric else (NORMAL, column.agent)
+            found[key] = int(np.isin(truth["agent"], agents).sum())
     return found
 
 

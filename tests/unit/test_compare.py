@@ -218,7 +218,7 @@ def test_folds_and_seeds_are_told_apart(tmp_path: Path) -> None:
     both = dataclasses.replace(run, cells=(*run.cells, *again))
     found = fold_interval(both, KEY)
     assert found is not None
-    assert found.mean == pytest.approx(np.mean(values) + 0.01)
+    assert found.mean == pytest.approx(np.mean(values))  # of the first seed, as every other entry's
     variance = variance_of(both, KEY)
     assert variance is not None
     assert variance.seeds == pytest.approx(0.0002)

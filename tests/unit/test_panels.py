@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness import catalog
+from harness.config import chosen
 from harness.curves import operating_point, point_at_specificity, reliability, roc
-from harness.panels import known, note, point_row, reliability_curve, roc_curve, table
+from harness.panels import in_korean, known, note, point_row, reliability_curve, roc_curve, table
 from harness.records import Half
 from leaderboard.panels import panel_views
+from leaderboard.wording import korean
 
 TRUTH = np.array([1, 0, 1, 1, 0, 0, 0, 1], dtype=np.uint8)
 SCORES = np.array([0.9, 0.1, 0.4, 0.8, 0.6, 0.1, 0.2, 0.7])
@@ -73,3 +76,55 @@ def test_a_change_of_the_panels_asks_for_scoring_again(monkeypatch: pytest.Monke
     monkeypatch.setattr(catalog, "digest", lambda files, base: read.extend(files) or digest(files, base))
     assert catalog.challenge("kium").scoring_digest
     assert "panels.py" in {path.name for path in read}
+
+
+def test_titles_heads_axes_and_series_have_korean_twins() -> None:
+    """Those that are known; the rest is the same in both languages, and the English panel is unchanged."""
+    panel = {
+        "table": table("Points", [{"at": 1, "unknown": 2}]),
+        "roc": roc_curve("ROC", {"all": roc(TRUTH, SCORES)}),
+        "note": note("To know", ["one"]),
+    }
+    shown = in_korean(panel, {"Points": "기준점", "all": "전체"})
+    assert {key: shown["table"][key] for key in panel["table"]} == panel["table"]
+    points, curve, told = panel_views(Half(8, 8, {}, json.loads(json.dumps(shown))))
+    assert (points.title, korean(points.title)) == ("Points", "기준점")
+    assert [korean(head) for head in points.columns] == ["기준", "unknown"]
+    assert points.columns == ("at", "unknown")
+    assert curve.chart is not None
+    assert (korean(curve.chart.y_label), korean(curve.chart.series[0].name)) == ("민감도", "전체")
+    assert (curve.title, korean(curve.title)) == ("ROC", "ROC")
+    assert korean(told.title) == "알아 둘 점"
+
+
+@pytest.mark.parametrize("twins", [["only one"], "no list", [1, 2], None])
+def test_a_twin_of_another_shape_is_left_out(twins: object) -> None:
+    """The table is shown with its English heads."""
+    panel = {**table("Points", [{"a": 1, "b": 2}]), "columns_ko": twins, "title_ko": 7}
+    (view,) = panel_views(Half(8, 8, {}, {"table": panel}))
+    assert (view.kind, view.columns, korean(view.title)) == ("table", ("a", "b"), "Points")
+    assert [korean(head) for head in view.columns] == ["a", "b"]
+
+
+def test_a_twin_is_text_like_everything_in_a_record() -> None:
+    """Markup in it is escaped, in both languages."""
+    panel = {**note("<b>", ["x"]), "title_ko": "<i>한</i>"}
+    (view,) = panel_views(Half(8, 8, {}, {"note": panel}))
+    html = view.title.__html__()  # type: ignore[attr-defined]
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert "&lt;i&gt;한" in html
+
+
+@pytest.mark.parametrize("name", ["kium", "pneumonia", "glioma", "brats"])
+def test_every_title_of_a_challenges_panel_is_translated(name: str, tmp_path: Path) -> None:
+    """On phantom patients; ROC, AUC, C, n and the like are the same in both languages."""
+    challenge = catalog.challenge(name)
+    challenge.phantom.write(tmp_path, size="smoke")
+    cases = challenge.data.read(tmp_path, None, chosen(challenge.card.options, {})).development
+    truth = cases.truth or {}
+    _, predictions = next(reversed(challenge.scorer.references(truth, cases).values()))
+    panel = challenge.scorer.panel({**truth, "id": np.array(cases.ids)}, predictions)
+    assert {part["title"] for part in panel.values() if "title_ko" not in part} <= {"ROC"}
+    assert all("columns_ko" in part for part in panel.values() if part["kind"] == "table")
+    assert [view.kind for view in panel_views(Half(1, 1, {}, panel))] == [p["kind"] for p in panel.values()]
