@@ -23,7 +23,7 @@ from leaderboard.values import Value, decimals_of, value_of
 from leaderboard.viewer import ViewerView
 from leaderboard.wording import both, date, korean, say, twin
 
-__all__ = ["EntryView", "entry_view", "shared_decimals"]
+__all__ = ["Decimals", "EntryView", "StandingView", "entry_view", "shared_decimals", "standing_view"]
 
 MOST_SETTINGS = 400
 FEW = 5
@@ -69,23 +69,31 @@ class Positional:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingView:
+    """What an entry's page says of the others; a new record may change it on every page."""
+
+    id: str
+    ok: bool
+    standing: str
+    """One sentence: its rank, or why it has none."""
+    comparable: bool
+    """Whether the board has a page that compares it with another entry."""
+
+
+@dataclass(frozen=True, slots=True)
 class EntryView:
-    """An entry's page."""
+    """An entry's page, but for its standing."""
 
     challenge: str
     challenge_title: str
     board_id: str
     options: str
     phantom: bool
-    id: str
     team: str
     title: str
     description: tuple[str, ...]
-    standing: str
-    """One sentence: its rank, or why it has none."""
     note: str
     """Says so where a newer run does not replace this one."""
-    ok: bool
     failures: tuple[str, ...]
     n_cv: str
     n_test: str
@@ -108,8 +116,6 @@ class EntryView:
     command: str
     isolation: str
     isolation_words: str
-    comparable: bool
-    """Whether the board has a page that compares it with another entry."""
 
     @property
     def few(self) -> int:
@@ -148,13 +154,10 @@ def entry_view(
         board_id=board.id if board else "",
         options=clean(board.options) if board and board.options else "",
         phantom=record.data.phantom,
-        id=row.id,
         team=clean(record.entry.team, 300),
         title=clean(record.entry.title, 300),
         description=_paragraphs(record.entry.description),
-        standing=_sentence(row, standing),
         note=_as_sentence(row.note),
-        ok=row.status == "complete",
         failures=_failures(row),
         n_cv=_cases(record.cv),
         n_test=_cases(record.test),
@@ -173,10 +176,14 @@ def entry_view(
         command=clean(record.command, 4000),
         isolation=clean(record.isolation, 20) if code else "–",
         isolation_words=ISOLATION.get(record.isolation, "") if code else NO_CODE,
-        comparable=len(standing.ranked) > 1
-        and row.status == "complete"
-        and record.entry.route != "reference",
     )
+
+
+def standing_view(row: Row, standing: Standings) -> StandingView:
+    """Return what an entry's page says of its place among the others."""
+    ok = row.status == "complete"
+    comparable = len(standing.ranked) > 1 and ok and row.record.entry.route != "reference"
+    return StandingView(row.id, ok, _sentence(row, standing), comparable)
 
 
 def _sentence(row: Row, standing: Standings) -> str:

@@ -22,7 +22,6 @@ from leaderboard.about import (
 )
 from leaderboard.card import Card, MetricFacts
 from leaderboard.compare import MOST_ENTRIES
-from leaderboard.comparison import Comparison
 from leaderboard.cost import CostView, cost_view
 from leaderboard.drawings import Matrix, Stability
 from leaderboard.earlier import EarlierLink
@@ -314,7 +313,7 @@ def challenge_view(card: Card, boards: Sequence[BoardView]) -> ChallengeView:
     )
 
 
-def compare_view(view: BoardView, found: Sequence[Comparison]) -> CompareView:
+def compare_view(view: BoardView, paired: bool) -> CompareView:
     """Return what the page that compares two entries says before any is chosen."""
     return CompareView(
         challenge=view.challenge,
@@ -324,7 +323,7 @@ def compare_view(view: BoardView, found: Sequence[Comparison]) -> CompareView:
         phantom=view.phantom,
         notice=view.notice,
         by_case=view.by_case,
-        paired=bool(found),
+        paired=paired,
         entries=min(MOST_ENTRIES, len(view.ranked)),
     )
 
