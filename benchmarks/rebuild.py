@@ -203,4 +203,5 @@ def main() -> None:
 if __name__ == "__main__":
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as on a machine of its user's own
     main()

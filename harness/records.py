@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from harness.contracts import Isolation
 from harness.errors import UserError
@@ -299,14 +299,17 @@ def parse(text: str) -> RunRecord:
     Raises:
         AttributeError, KeyError, OverflowError, TypeError, ValueError: if it is not one.
     """
-    record = from_json(json.loads(text))
+    record = from_json(json.loads(text), RunRecord)
     _checked(record)
     if record.isolation not in tuple(Isolation):
         raise ValueError(f"isolation is {record.isolation!r:.60}")
     return record
 
 
-def from_json(data: Mapping[str, Any]) -> RunRecord:
+Kind = TypeVar("Kind", bound=RunRecord)
+
+
+def from_json(data: Mapping[str, Any], kind: type[Kind]) -> Kind:
     """Return a record whose fields may hold anything: for JSON that was checked before.
 
     Raises:
@@ -315,7 +318,7 @@ def from_json(data: Mapping[str, Any]) -> RunRecord:
     if data["schema"] != SCHEMA:
         raise ValueError(f"schema {data['schema']}, this harness reads {SCHEMA}")
     entry = data["entry"]
-    return RunRecord(
+    return kind(
         **{
             **data,
             "challenge": ChallengeFacts(**data["challenge"]),

@@ -14,16 +14,16 @@ from leaderboard.explained import ExplainedView
 from leaderboard.figures import Strip, strip
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.plots import Plots
-from leaderboard.rows import BOTH, HALVES, ROUTES
+from leaderboard.rows import BOTH, HALVES, ROUTES, Decimals
 from leaderboard.search import SearchView, search_view
-from leaderboard.standings import HalfName, Row, Standings, fold_spread
+from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
 from leaderboard.tuned import tuned_of
-from leaderboard.values import Value, decimals_of, value_of
+from leaderboard.values import Value, value_of
 from leaderboard.viewer import ViewerView
 from leaderboard.wording import both, date, korean, say, twin
 
-__all__ = ["Decimals", "EntryView", "StandingView", "entry_view", "shared_decimals", "standing_view"]
+__all__ = ["EntryView", "StandingView", "entry_view", "standing_view"]
 
 MOST_SETTINGS = 400
 FEW = 5
@@ -123,17 +123,7 @@ class EntryView:
         return min(FEW, len(self.fold_metrics))
 
 
-Decimals = Mapping[tuple[str, HalfName], int]
 NO_PLOTS = Plots()
-
-
-def shared_decimals(standing: Standings) -> Decimals:
-    """Return the decimals of each metric and half, the same on all pages of a board."""
-    return {
-        (metric.key, half): decimals_of(standing.rows, metric, half)
-        for metric in standing.card.metrics
-        for half in BOTH
-    }
 
 
 def entry_view(

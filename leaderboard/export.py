@@ -66,7 +66,7 @@ def as_csv(standing: Standings, lines: Sequence[Line] | None = None) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_flat(None, standing))
     for line in lines_of(standing) if lines is None else lines:
-        writer.writerow([_inert(value) for value in _flat(line, standing).values()])
+        writer.writerow(map(_inert, _flat(line, standing).values()))
     return text.getvalue()
 
 
@@ -222,8 +222,6 @@ def _head(standing: Standings) -> list[str]:
 
 
 def _inert(value: object) -> object:
-    if value is None:
-        return ""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 

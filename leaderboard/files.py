@@ -103,8 +103,9 @@ def _is_inside(name: str) -> bool:
 
 def _list(site: Path, lines: dict[str, str]) -> None:
     content = "".join(f"{lines[name]}\n" for name in sorted(lines)).encode()
-    if (site / LISTING).read_bytes() != content:
-        write_atomic(site / LISTING, content, durable=False)
+    path = site / LISTING
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomic(path, content, durable=False)
 
 
 def _forget(site: Path, names: Iterable[str]) -> None:

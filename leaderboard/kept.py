@@ -17,7 +17,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,8 @@ def load_kept(runs: Path, challenge: str) -> tuple[KeptRecord, ...]:
         with unless_broken(path):
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
-            record, lines[digest] = _record(content, known.get(digest))
-        values = {item.name: getattr(record, item.name) for item in fields(RunRecord)}
-        found.append(KeptRecord(**values, file=path, file_digest=digest))
+            data, lines[digest] = _bare(content, known.get(digest))
+            found.append(from_json({**data, "file": path, "file_digest": digest}, KeptRecord))
     if lines.keys() != known.keys():
         _keep(cache, _as_lines(lines))
     return tuple(found)
@@ -90,16 +89,15 @@ def states_of(runs: Path, record: RunRecord) -> list[list[int]]:
     return [_state(runs / record.challenge.name / record.run_id / name) for name in (CASES, FILE)]
 
 
-def _record(content: bytes, line: str | None) -> tuple[RunRecord, str]:
-    """Return a record without its panels, and the line that it is kept by."""
+def _bare(content: bytes, line: str | None) -> tuple[dict[str, Any], str]:
+    """Return a record's JSON without its panels, and the line that it is kept by."""
     if line is not None:
-        return from_json(json.loads(line)), line
+        return json.loads(line), line
     text = content.decode()
     parse(text)
     data = json.loads(text)
-    bare = {half: data[half] and {**data[half], "panel": {}} for half in HALVES}
-    line = json.dumps({**data, **bare}, separators=(",", ":"))
-    return from_json(json.loads(line)), line
+    bare = {**data, **{half: data[half] and {**data[half], "panel": {}} for half in HALVES}}
+    return bare, json.dumps(bare, separators=(",", ":"))
 
 
 def _lines(path: Path) -> dict[str, str]:

@@ -26,7 +26,7 @@ from leaderboard.cost import CostView, cost_view
 from leaderboard.drawings import Matrix, Stability
 from leaderboard.earlier import EarlierLink
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
-from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row
+from leaderboard.rows import HALVES, Columns, Decimals, RowView, columns_of, row_view, score_of_row
 from leaderboard.standings import Row, Standings, half_of
 from leaderboard.sureness import significance_of, stability_of
 from leaderboard.table import ROWS_A_PAGE, Column, Measure, Shape, cell_of_row, head_of
@@ -203,16 +203,22 @@ class CompareView:
 
 # --------------------------------------------------------------------------------------- boards
 def board_view(
-    standing: Standings, *, paired: bool = True, earlier: tuple[EarlierLink, ...] = ()
+    standing: Standings,
+    *,
+    paired: bool = True,
+    earlier: tuple[EarlierLink, ...] = (),
+    decimals: Decimals | None = None,
 ) -> BoardView:
     """Return what a board's page shows, with or without the p-values between its entries.
+
+    `decimals` are those of `shared_decimals`, if known already.
 
     Raises:
         ValueError: if nothing was run yet, for there is no data set to name.
     """
     if standing.board is None:
         raise ValueError("a board without a record has no page")
-    card, board, columns = standing.card, standing.board, columns_of(standing)
+    card, board, columns = standing.card, standing.board, columns_of(standing, decimals)
     shape = _shape(standing, columns)
     higher = card.ranking.higher_is_better and not card.by_case
     return BoardView(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from jinja2 import BytecodeCache, Environment, FunctionLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FunctionLoader, StrictUndefined, Template
 from jinja2.bccache import Bucket
 from markupsafe import escape
 
@@ -29,7 +29,12 @@ STANDING, END = b'<p class="standing', b"</p>\n"
 
 def render(template: str, root: str, **views: object) -> bytes:
     """Return a page; `root` leads from it to the site's folder."""
-    return _environment().get_template(template).render(root=root, **views).encode()
+    return _compiled(template).render(root=root, **views).encode()
+
+
+@cache
+def _compiled(template: str) -> Template:
+    return _environment().get_template(template)
 
 
 def with_standing(page: bytes, place: StandingView) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import mimetypes
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -172,9 +173,18 @@ def serve(
             server.shutdown()
 
 
-def _listening(port: int, handler: Callable[..., BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+class Server(ThreadingHTTPServer):
+    """One that says nothing of a page that was closed before it was sent."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Show what is our bug."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  what it was called with
+
+
+def _listening(port: int, handler: Callable[..., BaseHTTPRequestHandler]) -> Server:
     try:
-        return ThreadingHTTPServer((ADDRESS, port), handler)  # type: ignore[arg-type]  any callable will do
+        return Server((ADDRESS, port), handler)  # type: ignore[arg-type]  any callable will do
     except PermissionError:
         other = 8000
         why = "may not be used by this user"

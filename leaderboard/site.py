@@ -28,7 +28,7 @@ from leaderboard import compare
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
 from leaderboard.earlier import earlier_boards, earlier_standings, link_of
-from leaderboard.entry import Decimals, entry_view, shared_decimals, standing_view
+from leaderboard.entry import entry_view, standing_view
 from leaderboard.explained import NO_MAPS, Maps, maps_of
 from leaderboard.export import as_csv, as_json, as_pairs, lines_of
 from leaderboard.files import Difference, File, differences, ready, write_files
@@ -38,6 +38,7 @@ from leaderboard.pages import BoardView, IndexView, board_view, challenge_view, 
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
 from leaderboard.render import render, with_standing
 from leaderboard.resampled import resample_files
+from leaderboard.rows import Decimals, shared_decimals
 from leaderboard.standings import Row, Standings, boards, standings
 from leaderboard.table import as_script
 from leaderboard.viewer import NO_SLICES, Slices, slices_of
@@ -123,11 +124,14 @@ def files_of(
                 plotly = bundle()
             old = [(item, earlier_standings(item, board, card, read)) for item in earlier_boards(board)]
             links = tuple(link_of(item, found) for item, found in old)
-            views[name].append(view := board_view(standing, earlier=links))
+            pages = _Pages.of(standing)
+            views[name].append(view := board_view(standing, earlier=links, decimals=pages.decimals))
             if name in renewed:
                 for item, found in old:
-                    yield from _board_files(f"{name}/{item.id}", found, board_view(found), {}, None)
-                yield from _board_files(f"{name}/{board.id}", standing, view, _drawable(plots, plotly), runs)
+                    yield from _board_files(
+                        f"{name}/{item.id}", _Pages.of(found), board_view(found), {}, None
+                    )
+                yield from _board_files(f"{name}/{board.id}", pages, view, _drawable(plots, plotly), runs)
         if name in renewed:
             page = IndexView((challenge_view(card, views[name]),), single=True)
             yield ready(f"{name}/index.html", render("index.html", "../", page=page))
@@ -175,10 +179,10 @@ def _drawable(plots: Mapping[str, Plots], plotly: Bundle | None) -> dict[str, Pl
 
 
 def _board_files(
-    folder: str, standing: Standings, view: BoardView, plots: Mapping[str, Plots], runs: Path | None
+    folder: str, pages: _Pages, view: BoardView, plots: Mapping[str, Plots], runs: Path | None
 ) -> Files:
     """Yield a board's files; without `runs`, its entries' pages have no slices."""
-    pages, pictures = _Pages.of(standing), set[str]()
+    standing, pictures = pages.standing, set[str]()
     for row in standing.rows:
         slices = slices_of(runs, row.record, row.id) if runs is not None else NO_SLICES
         maps = maps_of(runs, row.record) if runs is not None else NO_MAPS

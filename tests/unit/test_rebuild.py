@@ -186,6 +186,12 @@ def test_a_page_that_was_edited_is_made_again(before: Path, tmp_path: Path) -> N
     assert page.read_bytes() == content
 
 
+def clear() -> None:
+    """Forget templates and digests."""
+    for known in (code_digest, render._environment, render._compiled):
+        known.cache_clear()
+
+
 @pytest.fixture
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return a copy of the leaderboard's folder, whose templates are used."""
@@ -193,11 +199,9 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     copy = Path(shutil.copytree(source, tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__")))
     monkeypatch.setattr(fingerprint, "FOLDERS", (copy,))
     monkeypatch.setattr(render, "TEMPLATES", copy / "templates")
-    code_digest.cache_clear()
-    render._environment.cache_clear()
+    clear()
     yield copy
-    code_digest.cache_clear()
-    render._environment.cache_clear()
+    clear()
 
 
 def test_a_changed_template_makes_every_page_again(before: Path, tmp_path: Path, code: Path) -> None:
