@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.config import Place
-    from harness.records import Half, RunRecord
+    from harness.records import RunRecord
     from leaderboard.card import Card
-    from leaderboard.moments import Moment
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
+PORT = 8000
+CHECK = "Compare the site with the records and write nothing; exit code 1 if it differs."
+SERVE = "Serve the site on this machine alone and rebuild it when the runs change."
 
 
 class Verbs(typer.core.TyperGroup):
@@ -68,11 +70,12 @@ def run(words: Words = None) -> None:
     sweep.pruner=wilcoxon|none sweep.nested=true sweep.inner_folds=5 sweep.storage=URL
     runs=PATH site=PATH store=PATH phantom=small|smoke and the challenge's own words, such as variant=NAME
     """
+    from harness.board import cards_of
     from harness.config import RunConfig, parse_words
 
     given = words or []
     config = parse_words(RunConfig, given)
-    cards = _cards(config.challenge)
+    cards = cards_of(config.challenge)
     if config.sweep.wanted:
         from harness.sweep import sweep as run_verb
     else:
@@ -91,6 +94,7 @@ def score(words: Words = None) -> None:
     or run=RUN_ID to score a stored run whose test truth has arrived. With predictions= and truth= alone
     the file is scored as the organiser's own script does, and no board is touched.
     """
+    from harness.board import cards_of, print_half
     from harness.config import ScoreConfig, parse_words
     from harness.score import score as score_verb
     from harness.score import score_against_file
@@ -98,9 +102,9 @@ def score(words: Words = None) -> None:
     given = words or []
     config = parse_words(ScoreConfig, given)
     if config.truth is not None and config.data is None and config.run is None:
-        _print_half(score_against_file(config))
+        print_half(score_against_file(config))
         return
-    cards = _cards(config.challenge)
+    cards = cards_of(config.challenge)
     _show(score_verb(config, given), config, cards)
 
 
@@ -111,19 +115,20 @@ def rescore(words: Words = None) -> None:
     Words: challenge=NAME data=PATH truth=PATH phantom=small|smoke and the challenge's own words.
     Old records stay; the board before the change stays on the site, labelled.
     """
+    from harness.board import build_site, cards_of, print_boards
     from harness.config import RescoreConfig, parse_words
     from harness.rescore import rescore as rescore_verb
 
     given = words or []
     config = parse_words(RescoreConfig, given)
-    cards = _cards(config.challenge)
+    cards = cards_of(config.challenge)
     done = rescore_verb(config, given)
-    _print_boards(config, cards[config.challenge], done.fingerprint)
+    print_boards(config, cards[config.challenge], done.fingerprint)
     print(
         f"Scored again: {len(done.written)}. Already scored so: {done.current}. "
         f"Without predictions: {done.bare}. On other data: {done.elsewhere}."
     )
-    _build(config, cards)
+    build_site(config, cards)
 
 
 @app.command()
@@ -133,12 +138,13 @@ def reproduce(run_id: str, words: Words = None) -> None:
     Words: challenge=NAME fold=N submission=NAME|PATH data=PATH truth=PATH phantom=small|smoke jobs=2
     sandbox=auto|bubblewrap|reduced|off executor=local|inline|dask runs=PATH site=PATH store=PATH
     """
+    from harness.board import build_site, cards_of
     from harness.config import ReproduceConfig, parse_words
     from harness.reproduce import reproduce as reproduce_verb
     from harness.reproductions import TOLERANCE
 
     config = parse_words(ReproduceConfig, [f"run={run_id}", *(words or [])])
-    cards = _cards(config.challenge)
+    cards = cards_of(config.challenge)
     found = reproduce_verb(config)
     print(f"{len(found.folds)} of {found.n_folds} folds trained again, {found.cases} predictions compared.")
     print(f"Largest difference: {found.largest!r}{f' (case {found.worst})' if found.worst else ''}.")
@@ -146,7 +152,7 @@ def reproduce(run_id: str, words: Words = None) -> None:
     if found.stated > 1e-9:
         print("The record's numbers are not those of its own stored predictions: it was altered.")
     print(f"{found.words.capitalize()}." if found.words else "NOT reproduced: no badge.")
-    _build(config, cards)
+    build_site(config, cards)
     if not found.words:
         raise typer.Exit(FAILED)
 
@@ -160,13 +166,14 @@ def explain(words: Words = None) -> None:
     Words: run=RUN_ID cases=ID,ID or cases=worst:3,median:1,best:3 fold=N data=PATH
     runs=PATH site=PATH store=PATH
     """
+    from harness.board import build_site, cards_of
     from harness.config import ExplainConfig, parse_words
     from harness.explain import explain as explain_verb
 
     given = words or []
     config = parse_words(ExplainConfig, given)
     record, failures = explain_verb(config, given)
-    _build(config, _cards(record.challenge.name))
+    build_site(config, cards_of(record.challenge.name))
     if failures:
         raise typer.Exit(FAILED)
 
@@ -192,17 +199,23 @@ def import_archive(file: str, words: Words = None) -> None:
 
     Words: runs=PATH site=PATH
     """
+    from harness.board import build_site, cards_of
     from harness.config import ImportConfig, parse_words
     from harness.importing import import_archive as import_verb
 
     config = parse_words(ImportConfig, [f"file={file}", *(words or [])])
     challenge, new, known = import_verb(config)
     print(f"{challenge}: {new} runs read, {known} were there already.")
-    _build(config, _cards(challenge))
+    build_site(config, cards_of(challenge))
 
 
 @app.command()
-def leaderboard(words: Words = None) -> None:
+def leaderboard(
+    words: Words = None,
+    check: Annotated[bool, typer.Option("--check", help=CHECK)] = False,
+    serve: Annotated[bool, typer.Option("--serve", help=SERVE)] = False,
+    port: Annotated[int | None, typer.Option("--port", help=f"Of --serve: {PORT}.", min=0, max=65535)] = None,
+) -> None:
     """Show the boards in the terminal and rebuild the site.
 
     Words: challenge=NAME runs=PATH site=PATH
@@ -210,15 +223,27 @@ def leaderboard(words: Words = None) -> None:
     """
     from datetime import UTC, datetime
 
+    from harness.board import build_site, cards_of, check_site, print_boards, serve_site
     from harness.config import LeaderboardConfig, parse_words
     from leaderboard.moments import parse_moment
 
     config = parse_words(LeaderboardConfig, words or [])
     moment = parse_moment(config.at, datetime.now(UTC)) if config.at is not None else None
-    cards = _cards(config.challenge)
+    if check and serve:
+        raise UserError("--check and --serve contradict each other: type one of them.")
+    if port is not None and not serve:
+        raise UserError(f"--port belongs to --serve. Type harness leaderboard --serve --port {port}.")
+    if serve:
+        serve_site(config, config.challenge, PORT if port is None else port)
+        return
+    cards = cards_of(config.challenge)
+    if check:
+        if not check_site(config, cards, moment):
+            raise typer.Exit(FAILED)
+        return
     for name in cards if config.challenge is None else (config.challenge,):
-        _print_boards(config, cards[name], moment=moment)
-    _build(config, cards, moment)
+        print_boards(config, cards[name], moment=moment)
+    build_site(config, cards, moment)
 
 
 @app.command()
@@ -228,22 +253,15 @@ def look(run_id: str, words: Words = None) -> None:
     Every look is written into the challenge's ledger, which the board shows; a team has as many as
     challenge.yaml says. Words: challenge=NAME runs=PATH site=PATH
     """
-    from datetime import UTC, datetime
-
+    from harness.board import build_site, cards_of, print_half
     from harness.config import LookConfig, parse_words
     from harness.look import look as look_verb
-    from harness.sealing import clock
 
     config = parse_words(LookConfig, [f"run={run_id}", *(words or [])])
     found = look_verb(config)
-    if found.record.test is not None:
-        _print_half(found.record.test)
-    again = " These predictions were looked at before, which costs nothing." if found.again else ""
-    print(
-        f"Look {found.used} of {found.limit} of team {found.record.entry.team}.{again} "
-        f"Sealed until {clock(found.until)}; the clock here: {clock(datetime.now(UTC).astimezone())}."
-    )
-    _build(config, _cards(config.challenge))
+    print_half(found.half)
+    print(found.words)
+    build_site(config, cards_of(config.challenge))
 
 
 @app.command()
@@ -254,6 +272,7 @@ def compare(first: str, second: str, words: Words = None) -> None:
     """
     from rich.console import Console
 
+    from harness.board import cards_of
     from harness.config import BoardConfig, parse_words
     from leaderboard.case_ranks import case_files
     from leaderboard.comparison import compare as compared
@@ -262,8 +281,8 @@ def compare(first: str, second: str, words: Words = None) -> None:
     from leaderboard.verdicts import render_comparison
 
     config = parse_words(BoardConfig, words or [])
-    ranked = boards_of(config.runs, _cards(config.challenge)[config.challenge])
-    standing = board_of(ranked, (first, second), config.board)
+    card = cards_of(config.challenge)[config.challenge]
+    standing = board_of(boards_of(config.runs, card), (first, second), config.board)
     a, b = row_of(standing, first), row_of(standing, second)
     if a.id == b.id:
         raise UserError(f"{first!r} and {second!r} are the same entry. Name two.")
@@ -279,6 +298,7 @@ def explain_rank(name: str, words: Words = None) -> None:
     """
     from rich.console import Console
 
+    from harness.board import cards_of
     from harness.config import BoardConfig, parse_words
     from leaderboard.explanation import explain
     from leaderboard.finding import board_of, boards_of, row_of
@@ -286,8 +306,9 @@ def explain_rank(name: str, words: Words = None) -> None:
     from leaderboard.verdicts import render_explanation
 
     config = parse_words(BoardConfig, words or [])
-    ranked = boards_of(config.runs, _cards(config.challenge)[config.challenge])
-    standing = board_of(ranked, (name,), config.board)
+    standing = board_of(
+        boards_of(config.runs, cards_of(config.challenge)[config.challenge]), (name,), config.board
+    )
     found = explain(row_of(standing, name), standing, resample_files(config.runs))
     Console().print(render_explanation(found, standing))
 
@@ -347,70 +368,11 @@ def doctor() -> None:
             print(f"     {found.advice}")
 
 
-def _cards(asked: str | None) -> dict[str, Card]:
-    """Return every challenge's card; a broken one that nobody asked for is left out, in a line.
-
-    Raises:
-        UserError: if the challenge that was asked for is broken, or none.
-    """
-    from harness import catalog
-    from leaderboard.card import card_of
-
-    if asked is not None:
-        catalog.challenge(asked)
-    found = {}
-    for name in catalog.names("challenges"):
-        try:
-            found[name] = card_of(name, catalog.challenge(name).card.model_dump(), catalog.metric)
-        except UserError as error:
-            if name == asked:
-                raise
-            print(f"harness: challenge {name!r} is left out: {error}", file=sys.stderr)
-    return found
-
-
-def _print_boards(
-    config: Place, card: Card, fingerprint: str | None = None, moment: Moment | None = None
-) -> None:
-    """Print a challenge's boards, or the one of this data."""
-    from datetime import UTC, datetime
-
-    from rich.console import Console
-
-    from harness.sealing import clock
-    from leaderboard.finding import boards_of
-    from leaderboard.sealed import limits_of
-    from leaderboard.standings import standings
-    from leaderboard.terminal import render
-
-    console = Console()
-    found = boards_of(config.runs, card, fingerprint, moment) or [standings([], card)]
-    for standing in found:
-        console.print(render(standing))
-    if any(limits_of(standing.board, card) for standing in found):
-        console.print(f"The clock here: {clock(datetime.now(UTC).astimezone())}.", highlight=False)
-
-
-def _print_half(half: Half) -> None:
-    for key, interval in half.metrics.items():
-        value = "undefined" if interval.value is None else repr(interval.value)
-        within = "" if interval.low is None else f"  [{interval.low:.4f}, {interval.high:.4f}]"
-        print(f"{key:28} {value}{within}")
-    for key, number in (half.positional or {}).items():
-        shown = "undefined" if number is None else repr(number)
-        print(f"{key:28} {shown}  by row position, as the organiser's script")
-
-
-def _build(config: Place, cards: Mapping[str, Card], moment: Moment | None = None) -> None:
-    from leaderboard.site import build
-
-    page = build(config.runs, config.site, cards, moment=moment)
-    print(f"Leaderboard: {page.resolve().as_uri()}")
-
-
 def _show(record: RunRecord, config: Place, cards: Mapping[str, Card]) -> None:
-    _print_boards(config, cards[record.challenge.name], record.data.fingerprint)
-    _build(config, cards)
+    from harness.board import build_site, print_boards
+
+    print_boards(config, cards[record.challenge.name], record.data.fingerprint)
+    build_site(config, cards)
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:

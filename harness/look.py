@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness import catalog
 from harness.errors import UserError
 from harness.prepare import locked
-from harness.records import RunRecord, dump, load_named
+from harness.records import Half, RunRecord, dump, load_named
 from harness.sealing import LEDGER, Look, clock, is_sealed, read_looks, team_key, used
 
 if TYPE_CHECKING:
@@ -30,6 +30,21 @@ class Allowed:
     again: bool
     """Whether the team had looked at these predictions before, which costs nothing."""
     until: datetime
+    moment: datetime
+
+    @property
+    def half(self) -> Half:
+        """The sealed scores."""
+        return self.record.test or Half(0, 0, {})
+
+    @property
+    def words(self) -> str:
+        """What the look has cost, and the clock."""
+        again = "These predictions were looked at before, which costs nothing. " if self.again else ""
+        return (
+            f"Look {self.used} of {self.limit} of team {self.record.entry.team}. {again}Sealed until "
+            f"{clock(self.until)}; the clock here: {clock(self.moment.astimezone())}."
+        )
 
 
 def look(config: LookConfig, moment: datetime | None = None) -> Allowed:
@@ -55,7 +70,7 @@ def look(config: LookConfig, moment: datetime | None = None) -> Allowed:
                 f"The clock here: {clock(moment.astimezone())}."
             )
         _append(config.runs / challenge.name / LEDGER, _look_at(record, origin, moment))
-    return Allowed(record, len(known | {origin}), sealed.looks, origin in known, sealed.until)
+    return Allowed(record, len(known | {origin}), sealed.looks, origin in known, sealed.until, moment)
 
 
 def _look_at(record: RunRecord, origin: str, moment: datetime) -> Look:

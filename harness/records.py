@@ -15,10 +15,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from harness.contracts import Isolation
 from harness.errors import UserError
@@ -312,11 +313,26 @@ def parse(text: str) -> RunRecord:
     Raises:
         AttributeError, KeyError, OverflowError, TypeError, ValueError: if it is not one.
     """
-    data = json.loads(text)
+    record = from_json(json.loads(text), RunRecord)
+    require_types(record)
+    if record.isolation not in tuple(Isolation):
+        raise ValueError(f"isolation is {record.isolation!r:.60}")
+    return record
+
+
+Kind = TypeVar("Kind", bound=RunRecord)
+
+
+def from_json(data: Mapping[str, Any], kind: type[Kind]) -> Kind:
+    """Return a record whose fields may hold anything: for JSON that was checked before.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: if it is not even shaped as one.
+    """
     if data["schema"] != SCHEMA:
         raise ValueError(f"schema {data['schema']}, this harness reads {SCHEMA}")
     entry = data["entry"]
-    record = RunRecord(
+    return kind(
         **{
             **data,
             "challenge": ChallengeFacts(**data["challenge"]),
@@ -330,10 +346,21 @@ def parse(text: str) -> RunRecord:
             "seeds": _seeds(data.get("seeds")),
         }
     )
-    require_types(record)
-    if record.isolation not in tuple(Isolation):
-        raise ValueError(f"isolation is {record.isolation!r:.60}")
-    return record
+
+
+@contextmanager
+def unless_broken(path: Path) -> Iterator[None]:
+    """Name the file of a record that cannot be read.
+
+    Raises:
+        UserError: where it is none.
+    """
+    try:
+        yield
+    except (OSError, AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is not a run record ({error}). Move the folder out of runs/ and type the command again."
+        ) from error
 
 
 def load(folder: Path) -> RunRecord:
@@ -343,12 +370,8 @@ def load(folder: Path) -> RunRecord:
         UserError: if the folder's record.json is not a record.
     """
     path = folder / "record.json"
-    try:
+    with unless_broken(path):
         return parse(path.read_text(encoding="utf-8"))
-    except (OSError, AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path} is not a run record ({error}). Move the folder out of runs/ and type the command again."
-        ) from error
 
 
 def load_named(runs: Path, challenge: str, run_id: str) -> RunRecord:
@@ -365,5 +388,9 @@ def load_named(runs: Path, challenge: str, run_id: str) -> RunRecord:
 
 def load_all(runs: Path, challenge: str) -> tuple[RunRecord, ...]:
     """Read every record of a challenge, sorted by run id."""
-    folders = sorted((runs / challenge).glob("[!.]*/record.json"))
-    return tuple(load(path.parent) for path in folders)
+    return tuple(load(path.parent) for path in files(runs, challenge))
+
+
+def files(runs: Path, challenge: str) -> list[Path]:
+    """Return the file of every record of a challenge, sorted by run id."""
+    return sorted((runs / challenge).glob("[!.]*/record.json"))

@@ -7,22 +7,27 @@ metrics over all cases leave this module; single cases are out-of-fold ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import combinations
 from typing import Any
 
-from harness.comparisons import FoldTest
-from harness.records import RunRecord
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.comparisons import FoldTest, paired_p
+from harness.records import Interval, RunRecord
 from harness.resamples import Resamples
-from leaderboard.case_ranks import Found, Reader
-from leaderboard.comparison import Comparison, MetricDifference, compare
-from leaderboard.resampled import ResampleReader
-from leaderboard.standings import HalfName, Standings
+from leaderboard.card import Card
+from leaderboard.case_ranks import HALVES, Found, Reader
+from leaderboard.comparison import Comparison, Difference, MetricDifference, compare
+from leaderboard.judging import finite, half_of, scored
+from leaderboard.resampled import ResampleReader, agreed
+from leaderboard.standings import HalfName, Row, Standings
 from leaderboard.table import embedded
 from leaderboard.text import clean
 
-__all__ = ["MOST_ENTRIES", "as_script", "comparisons"]
+__all__ = ["MOST_ENTRIES", "as_script", "can_compare", "comparisons"]
 
 MOST_ENTRIES = 20
 
@@ -32,7 +37,8 @@ def comparisons(standing: Standings, resampled: ResampleReader, read: Reader) ->
 
     Each file is read once, however many pairs its run is in.
     """
-    runs = {row.record.run_id: row.record for row in standing.ranked[:MOST_ENTRIES]}
+    rows = standing.ranked[:MOST_ENTRIES]
+    runs = {row.record.run_id: row.record for row in rows}
 
     @cache
     def drawn(run_id: str, half: HalfName) -> Resamples | str:
@@ -48,9 +54,62 @@ def comparisons(standing: Standings, resampled: ResampleReader, read: Reader) ->
     def table_of(record: RunRecord, columns: tuple[str, ...]) -> Found | str:
         return table(record.run_id, columns)
 
-    pairs = combinations(standing.ranked[:MOST_ENTRIES], 2)
-    found = (compare(a, b, standing, drawn_of, table_of) for a, b in pairs)
+    known = {half: _differences(rows, standing.card, half, drawn_of) for half in HALVES}
+    found = (compare(a, b, standing, drawn_of, table_of, known) for a, b in combinations(rows, 2))
     return tuple(item for item in found if any(_known(metric) for _, metric in _metrics(item)))
+
+
+def can_compare(standing: Standings, resampled: ResampleReader) -> bool:
+    """Say whether any two of the first entries have an interval of their difference."""
+    rows = standing.ranked[:MOST_ENTRIES]
+    if standing.by_case is not None:
+        return len(rows) > 1
+    return any(len(_alike(rows, half, resampled)) > 1 for half in HALVES)
+
+
+def _alike(rows: Sequence[Row], half: HalfName, resampled: ResampleReader) -> dict[str, Resamples]:
+    """Return the resamples of those rows that can be subtracted from each other, by id."""
+    read = {row.id: resampled(row.record, half) for row in rows}
+    found = {name: item for name, item in read.items() if isinstance(item, Resamples)}
+    shared = agreed([item.identity for item in found.values()])
+    return {name: item for name, item in found.items() if item.identity == shared}
+
+
+def _differences(
+    rows: Sequence[Row], card: Card, half: HalfName, resampled: ResampleReader
+) -> dict[tuple[str, str, str], Difference]:
+    """Return the differences of all pairs at once, by both rows and metric: one by one takes far longer.
+
+    What is undefined in any resample is left to `compare`.
+    """
+    alike = _alike(rows, half, resampled)
+    found: dict[tuple[str, str, str], Difference] = {}
+    for key in [metric.key for metric in card.metrics]:
+        points = {row.id: scored(half_of(row.record, half), key) for row in rows if row.id in alike}
+        drawn = {
+            name: values
+            for name, point in points.items()
+            if point is not None and (values := alike[name].values.get(key)) is not None
+            if len(values) and not np.isnan(values).any()
+        }
+        if len(drawn) > 1:
+            patients = alike[next(iter(drawn))].patients
+            scores = np.array([points[name] for name in drawn], dtype=np.float64)
+            pairs = zip(
+                combinations(drawn, 2), _gaps(scores, np.stack([*drawn.values()]), patients), strict=True
+            )
+            found |= {(first, second, key): gap for (first, second), gap in pairs}
+    return found
+
+
+def _gaps(scores: NDArray[np.float64], resampled: NDArray[np.float64], patients: int) -> Iterator[Difference]:
+    """Yield the difference of each pair with its interval and p, as `compare` has them one by one."""
+    first, second = np.triu_indices(len(scores), 1)
+    points, gaps = scores[first] - scores[second], resampled[first] - resampled[second]
+    low, high = np.quantile(gaps, [0.025, 0.975], axis=1)
+    p = paired_p(points, gaps.std(axis=1, ddof=1), patients)
+    columns = zip(points.tolist(), low.tolist(), high.tolist(), p.tolist(), strict=True)
+    yield from ((Interval(*ends), finite(chance)) for *ends, chance in columns)
 
 
 def _metrics(item: Comparison) -> list[tuple[HalfName, MetricDifference]]:

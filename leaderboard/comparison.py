@@ -7,7 +7,7 @@ truth. Single cases are out-of-fold ones only: of the sealed test set they would
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,9 @@ from leaderboard.text import clean
 __all__ = [
     "Comparison",
     "DecidingCase",
+    "Difference",
     "HalfComparison",
+    "KnownDifferences",
     "MetricDifference",
     "compare",
     "rank_score_difference",
@@ -106,16 +108,33 @@ class Comparison:
     """Why there are none; empty if there are."""
 
 
+Difference = tuple[Interval | None, float | None]
+"""Of a metric, with its interval and p."""
+KnownDifferences = Mapping[HalfName, Mapping[tuple[str, str, str], Difference]]
+"""By half, then by the ids of both rows and the metric."""
+
+
 def compare(
-    first: Row, second: Row, standing: Standings, resampled: ResampleReader, read: Reader | None = None
+    first: Row,
+    second: Row,
+    standing: Standings,
+    resampled: ResampleReader,
+    read: Reader | None = None,
+    known: KnownDifferences | None = None,
 ) -> Comparison:
-    """Return the differences of two rows of a board; `read` gives the cases' ids."""
+    """Return the differences of two rows of a board; `read` gives the cases' ids.
+
+    `known` are differences that were computed before, for all pairs of a board at once.
+    """
     other: HalfName = "cv" if standing.half == "test" else "test"
     cases, reason = _deciding(first.record, second.record, resampled, read)
+    halves = (standing.half, other)
     return Comparison(
         first=first,
         second=second,
-        halves=tuple(_half(first, second, standing, half, resampled) for half in (standing.half, other)),
+        halves=tuple(
+            _half(first, second, standing, half, resampled, (known or {}).get(half, {})) for half in halves
+        ),
         folds=_folds(first.record, second.record, standing.card.ranking.key),
         cases=cases,
         cases_reason=reason,
@@ -124,7 +143,12 @@ def compare(
 
 # ----------------------------------------------------------------------------------- by metric
 def _half(
-    first: Row, second: Row, standing: Standings, half: HalfName, resampled: ResampleReader
+    first: Row,
+    second: Row,
+    standing: Standings,
+    half: HalfName,
+    resampled: ResampleReader,
+    before: Mapping[tuple[str, str, str], Difference],
 ) -> HalfComparison:
     a, b = half_of(first.record, half), half_of(second.record, half)
     if a is None or b is None or a.n_expected != b.n_expected:
@@ -134,7 +158,7 @@ def _half(
     drawn = _pair(first.record, second.record, half, resampled)
     known = None if isinstance(drawn, str) else drawn
     ranked = rank_score_difference(first, second, standing) if half == standing.half else None
-    metrics = tuple(_metrics(first, second, standing, half, known))
+    metrics = tuple(_metrics(first, second, standing, half, known, before))
     return HalfComparison(
         half=half,
         cases=a.n_expected,
@@ -171,19 +195,21 @@ def _metrics(
     standing: Standings,
     half: HalfName,
     drawn: tuple[Resamples, Resamples] | None,
+    before: Mapping[tuple[str, str, str], Difference],
 ) -> Iterator[MetricDifference]:
     """Yield the metrics that at least one of the entries has."""
     for metric in standing.card.metrics:
         a, b = (scored(half_of(row.record, half), metric.key) for row in (first, second))
         if a is None and b is None:
             continue
-        difference, p = _difference(a, b, metric.key, drawn)
+        known = before.get((first.id, second.id, metric.key)) if drawn is not None else None
+        difference, p = known or _difference(a, b, metric.key, drawn)
         yield MetricDifference(metric.key, metric.title, metric.higher_is_better, a, b, difference, p)
 
 
 def _difference(
     a: float | None, b: float | None, key: str, drawn: tuple[Resamples, Resamples] | None
-) -> tuple[Interval | None, float | None]:
+) -> Difference:
     if a is None or b is None:
         return None, None
     if drawn is None or not all(key in half.values for half in drawn):
@@ -225,7 +251,7 @@ def ranking_difference(
     """Return the difference in what ranks, on the half that ranks; None where there is none."""
     if standing.card.by_case:
         return rank_score_difference(first, second, standing)
-    found = _half(first, second, standing, standing.half, resampled).metrics
+    found = _half(first, second, standing, standing.half, resampled, {}).metrics
     return next((metric for metric in found if metric.key == standing.card.ranking.key), None)
 
 

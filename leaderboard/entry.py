@@ -15,17 +15,17 @@ from leaderboard.figures import Strip, strip
 from leaderboard.inference import inference_of
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
 from leaderboard.plots import Plots
-from leaderboard.rows import BOTH, HALVES, ROUTES, size_words
+from leaderboard.rows import BOTH, HALVES, ROUTES, Decimals, size_words
 from leaderboard.search import SearchView, search_view
 from leaderboard.seeds import SeedsView, seeds_view
-from leaderboard.standings import HalfName, Row, Standings, fold_spread, half_of
+from leaderboard.standings import Row, Standings, fold_spread, half_of
 from leaderboard.text import clean, clean_block, count, duration, memory, number, spread_text
 from leaderboard.tuned import tuned_of
-from leaderboard.values import Value, decimals_of, value_of
+from leaderboard.values import Value, value_of
 from leaderboard.viewer import ViewerView
 from leaderboard.wording import both, date, korean, say, twin
 
-__all__ = ["EntryView", "entry_view", "shared_decimals"]
+__all__ = ["EntryView", "StandingView", "entry_view", "standing_view"]
 
 MOST_SETTINGS = 400
 FEW = 5
@@ -73,23 +73,31 @@ class Positional:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingView:
+    """What an entry's page says of the others; a new record may change it on every page."""
+
+    id: str
+    ok: bool
+    standing: str
+    """One sentence: its rank, or why it has none."""
+    comparable: bool
+    """Whether the board has a page that compares it with another entry."""
+
+
+@dataclass(frozen=True, slots=True)
 class EntryView:
-    """An entry's page."""
+    """An entry's page, but for its standing."""
 
     challenge: str
     challenge_title: str
     board_id: str
     options: str
     phantom: bool
-    id: str
     team: str
     title: str
     description: tuple[str, ...]
-    standing: str
-    """One sentence: its rank, or why it has none."""
     note: str
     """Says so where a newer run does not replace this one."""
-    ok: bool
     failures: tuple[str, ...]
     n_cv: str
     n_test: str
@@ -114,8 +122,6 @@ class EntryView:
     command: str
     isolation: str
     isolation_words: str
-    comparable: bool
-    """Whether the board has a page that compares it with another entry."""
 
     @property
     def few(self) -> int:
@@ -123,17 +129,7 @@ class EntryView:
         return min(FEW, len(self.fold_metrics))
 
 
-Decimals = Mapping[tuple[str, HalfName], int]
 NO_PLOTS = Plots()
-
-
-def shared_decimals(standing: Standings) -> Decimals:
-    """Return the decimals of each metric and half, the same on all pages of a board."""
-    return {
-        (metric.key, half): decimals_of(standing.rows, metric, half)
-        for metric in standing.card.metrics
-        for half in BOTH
-    }
 
 
 def entry_view(
@@ -154,13 +150,10 @@ def entry_view(
         board_id=board.id if board else "",
         options=clean(board.options) if board and board.options else "",
         phantom=record.data.phantom,
-        id=row.id,
         team=clean(record.entry.team, 300),
         title=clean(record.entry.title, 300),
         description=_paragraphs(record.entry.description),
-        standing=_sentence(row, standing),
         note=_as_sentence(row.note),
-        ok=row.status == "complete",
         failures=_failures(row),
         n_cv=_cases(record.cv),
         n_test=_cases(record.test),
@@ -180,10 +173,14 @@ def entry_view(
         command=clean(record.command, 4000),
         isolation=clean(record.isolation, 20) if code else "–",
         isolation_words=ISOLATION.get(record.isolation, "") if code else NO_CODE,
-        comparable=len(standing.ranked) > 1
-        and row.status == "complete"
-        and record.entry.route != "reference",
     )
+
+
+def standing_view(row: Row, standing: Standings) -> StandingView:
+    """Return what an entry's page says of its place among the others."""
+    ok = row.status == "complete"
+    comparable = len(standing.ranked) > 1 and ok and row.record.entry.route != "reference"
+    return StandingView(row.id, ok, _sentence(row, standing), comparable)
 
 
 def _sentence(row: Row, standing: Standings) -> str:

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.records import Half, SweepFacts, dump, plain
+from harness.records import Half, Interval, SweepFacts, dump, plain
 from leaderboard.case_ranks import HALVES, PERMUTATIONS
 from leaderboard.inference import seconds_per_case
 from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean
 
-__all__ = ["as_csv", "as_json", "as_pairs"]
+__all__ = ["as_csv", "as_json", "as_pairs", "lines_of"]
 
 FORMULA = ("=", "+", "-", "@")
 
 
-def as_json(standing: Standings) -> str:
-    """Return the standings as JSON text without NaN tokens."""
+Line = dict[str, Any]
+
+
+def lines_of(standing: Standings) -> tuple[Line, ...]:
+    """Return what both files say of each row."""
+    return tuple(_row(section, row, standing) for section, row in _sections(standing))
+
+
+def as_json(standing: Standings, lines: Sequence[Line] | None = None) -> str:
+    """Return the standings as JSON text without NaN tokens, a row a line."""
     card, board = standing.card, standing.board
-    content = {
+    before = {
         "challenge": card.name,
         "board": board.id if board else None,
         "fingerprint": board.fingerprint if board else None,
@@ -35,19 +44,30 @@ def as_json(standing: Standings) -> str:
             "tie_breakers": list(card.tie_breakers),
             **_rule(standing),
         },
-        "rows": [_row(section, row, standing) for section, row in _sections(standing)],
-        "literature": [plain(item) for item in standing.literature],
     }
-    return dump(content).encode("utf-8", "replace").decode() + "\n"
+    rows = ",\n".join(map(_as_line, lines_of(standing) if lines is None else lines))
+    texts = {name: dump(value, indent=None) for name, value in before.items()}
+    texts["rows"] = f"[\n{rows}\n]"
+    texts["literature"] = dump([plain(item) for item in standing.literature], indent=None)
+    inside = ",\n".join(f'"{name}": {text}' for name, text in texts.items())
+    return f"{{\n{inside}\n}}\n".encode("utf-8", "replace").decode()
 
 
-def as_csv(standing: Standings) -> str:
+def _as_line(line: Line) -> str:
+    """Return JSON; numbers that are none become null, which takes longer and is rare."""
+    try:
+        return json.dumps(line, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        return dump(line, indent=None)
+
+
+def as_csv(standing: Standings, lines: Sequence[Line] | None = None) -> str:
     """Return one line a row; text that a spreadsheet would read as a formula begins with '."""
-    rows = [_flat(_row(section, row, standing), standing) for section, row in _sections(standing)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_flat(None, standing))
-    writer.writerows([_inert(value) for value in row.values()] for row in rows)
+    for line in lines_of(standing) if lines is None else lines:
+        writer.writerow(map(_inert, _flat(line, standing).values()))
     return text.getvalue()
 
 
@@ -175,9 +195,13 @@ def _by_case(row: Row, standing: Standings) -> dict[str, Any]:
 def _half(half: Half | None, standing: Standings) -> dict[str, Any] | None:
     if half is None:
         return None
-    metrics = {m.key: plain(half.metrics.get(m.key)) for m in standing.card.metrics}
+    metrics = {m.key: _interval(half.metrics.get(m.key)) for m in standing.card.metrics}
     sizes = {"sizes": dict(half.sizes)} if half.sizes else {}
     return {"n_scored": half.n_scored, "n_expected": half.n_expected, "metrics": metrics, **sizes}
+
+
+def _interval(found: Interval | None) -> dict[str, float | None] | None:
+    return None if found is None else {"value": found.value, "low": found.low, "high": found.high}
 
 
 def _flat(row: dict[str, Any] | None, standing: Standings) -> dict[str, Any]:
@@ -201,8 +225,6 @@ def _head(standing: Standings) -> list[str]:
 
 
 def _inert(value: object) -> object:
-    if value is None:
-        return ""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError, did_you_mean
-from harness.records import load_all
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
+from leaderboard.kept import KeptResamples, load_kept
 from leaderboard.moments import Moment, as_of, until
-from leaderboard.resampled import resample_files
 from leaderboard.standings import Row, Standings, boards, standings
 from leaderboard.text import clean
 
@@ -23,12 +22,13 @@ def boards_of(
     runs: Path, card: Card, fingerprint: str | None = None, moment: Moment | None = None
 ) -> list[Standings]:
     """Return a challenge's boards, or the one of this data, ranked, as of now or of a moment."""
-    read, resampled = case_files(runs), resample_files(runs)
-    return [
-        as_of(standings(board.records, card, read, resampled), moment)
-        for board in boards(until(load_all(runs, card.name), moment))
-        if fingerprint in (None, board.fingerprint)
-    ]
+    found = []
+    for board in boards(until(load_kept(runs, card.name), moment)):
+        if fingerprint in (None, board.fingerprint):
+            resampled = KeptResamples(runs, card, board.id)
+            found.append(as_of(standings(board.records, card, case_files(runs), resampled), moment))
+            resampled.keep()
+    return found
 
 
 def board_of(found: Sequence[Standings], words: Sequence[str], board: str | None) -> Standings:

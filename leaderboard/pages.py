@@ -23,14 +23,22 @@ from leaderboard.about import (
 )
 from leaderboard.card import Card, MetricFacts
 from leaderboard.compare import MOST_ENTRIES
-from leaderboard.comparison import Comparison
 from leaderboard.cost import CostView, cost_view
 from leaderboard.drawings import Matrix, Stability
 from leaderboard.earlier import EarlierLink
 from leaderboard.history import HistoryView, history_view
 from leaderboard.inference import seconds_per_case
 from leaderboard.rank_score import TITLE, PairsView, definition_of, pairs_view, test_of
-from leaderboard.rows import HALVES, Columns, RowView, columns_of, row_view, score_of_row, size_words
+from leaderboard.rows import (
+    HALVES,
+    Columns,
+    Decimals,
+    RowView,
+    columns_of,
+    row_view,
+    score_of_row,
+    size_words,
+)
 from leaderboard.standings import Row, Standings, half_of
 from leaderboard.sureness import significance_of, stability_of
 from leaderboard.table import ROWS_A_PAGE, Column, Measure, Shape, cell_of_row, head_of
@@ -227,16 +235,22 @@ class CompareView:
 
 # --------------------------------------------------------------------------------------- boards
 def board_view(
-    standing: Standings, *, paired: bool = True, earlier: tuple[EarlierLink, ...] = ()
+    standing: Standings,
+    *,
+    paired: bool = True,
+    earlier: tuple[EarlierLink, ...] = (),
+    decimals: Decimals | None = None,
 ) -> BoardView:
     """Return what a board's page shows, with or without the p-values between its entries.
+
+    `decimals` are those of `shared_decimals`, if known already.
 
     Raises:
         ValueError: if nothing was run yet, for there is no data set to name.
     """
     if standing.board is None:
         raise ValueError("a board without a record has no page")
-    card, board, columns = standing.card, standing.board, columns_of(standing)
+    card, board, columns = standing.card, standing.board, columns_of(standing, decimals)
     shape = _shape(standing, columns)
     higher = card.ranking.higher_is_better and not card.by_case
     return BoardView(
@@ -350,7 +364,7 @@ def challenge_view(card: Card, boards: Sequence[BoardView]) -> ChallengeView:
     )
 
 
-def compare_view(view: BoardView, found: Sequence[Comparison]) -> CompareView:
+def compare_view(view: BoardView, paired: bool) -> CompareView:
     """Return what the page that compares two entries says before any is chosen."""
     return CompareView(
         challenge=view.challenge,
@@ -360,7 +374,7 @@ def compare_view(view: BoardView, found: Sequence[Comparison]) -> CompareView:
         phantom=view.phantom,
         notice=view.notice,
         by_case=view.by_case,
-        paired=bool(found),
+        paired=paired,
         entries=min(MOST_ENTRIES, len(view.ranked)),
         as_of=view.as_of,
     )

@@ -28,7 +28,7 @@ from leaderboard.wording import say
 if TYPE_CHECKING:
     from leaderboard.standings import Row
 
-__all__ = ["ResampleReader", "Sample", "resample_files", "sample_by_case", "sample_of"]
+__all__ = ["ResampleReader", "Sample", "agreed", "resample_files", "sample_by_case", "sample_of"]
 
 ResampleReader = Callable[[RunRecord, HalfName], "Resamples | str"]
 """Record and half to what the run's file holds, or why there is nothing."""
@@ -98,8 +98,8 @@ def sample_of(ranked: Sequence[Row], card: Card, half: HalfName, read: ResampleR
             )
         else:
             found[row.id] = resamples
-    agreed = _agreed([resamples.identity for resamples in found.values()])
-    for name in [name for name, resamples in found.items() if resamples.identity != agreed]:
+    shared = agreed([resamples.identity for resamples in found.values()])
+    for name in [name for name, resamples in found.items() if resamples.identity != shared]:
         missing[name] = OTHER_CASES
         del found[name]
     for name in [name for name in found if undefined_share(found[name].values[keys[0]]) > MAX_UNDEFINED]:
@@ -136,7 +136,7 @@ def _key(values: NDArray[np.float64], metric: MetricFacts, decimals: int) -> NDA
     return np.round(values if metric.higher_is_better else -values, decimals)
 
 
-def _agreed(draws: Sequence[tuple[str, int, int]]) -> tuple[str, int, int] | None:
+def agreed(draws: Sequence[tuple[str, int, int]]) -> tuple[str, int, int] | None:
     """Return the draws that most entries have; of as many the first in the alphabet."""
     votes = Counter(draws)
     return min(votes, key=lambda identity: (-votes[identity], identity), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.records import Half, Interval, RunRecord
@@ -24,12 +24,14 @@ __all__ = [
     "HALVES",
     "ROUTES",
     "Columns",
+    "Decimals",
     "RowView",
     "columns_of",
     "rank_span",
     "rank_words",
     "row_view",
     "score_of_row",
+    "shared_decimals",
     "size_words",
 ]
 
@@ -37,6 +39,7 @@ SHORT, LONG = NAME, 400
 ROUTES = {name: say(f"route.{name}") for name in ("code", "file", "reference")}
 HALVES = {"test": say("board.test_half"), "cv": say("board.cv")}
 BOTH: tuple[HalfName, ...] = ("cv", "test")
+Decimals = Mapping[tuple[str, HalfName], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Columns:
     half: HalfName
     other: HalfName
     axis: Axis
-    decimals: dict[tuple[str, HalfName], int]
+    decimals: Decimals
     """Of each metric and half."""
     by_case: ByCase | None
     score_decimals: int
@@ -130,20 +133,22 @@ def size_words(halves: Iterable[Half | None], key: str) -> str:
     return f"n = {count(low)}" if low == high else f"n = {count(low)}–{count(high)}"
 
 
-def columns_of(standing: Standings) -> Columns:
-    """Return what the rows of a board share."""
+def shared_decimals(standing: Standings) -> Decimals:
+    """Return the decimals of each metric and half, the same on all pages of a board."""
+    rows, metrics = standing.rows, standing.card.metrics
+    return {(metric.key, half): decimals_of(rows, metric, half) for metric in metrics for half in BOTH}
+
+
+def columns_of(standing: Standings, decimals: Decimals | None = None) -> Columns:
+    """Return what the rows of a board share; `decimals` are those of `shared_decimals`, if known already."""
     card, half = standing.card, standing.half
     rows = standing.ranked + standing.references
-    decimals = {
-        (metric.key, name): decimals_of(standing.rows, metric, name)
-        for metric in card.metrics
-        for name in BOTH
-    }
     low, high = (0.0, 1.0) if card.by_case else (card.ranking.low, card.ranking.high)
     ends = [v for row in rows if (x := score_of_row(row, standing)) for v in (x.value, x.low, x.high)]
     axis = axis_for([v for v in ends if v is not None], low, high)
     digits = score_decimals(standing.by_case) if standing.by_case else 0
-    return Columns(card, half, "cv" if half == "test" else "test", axis, decimals, standing.by_case, digits)
+    other: HalfName = "cv" if half == "test" else "test"
+    return Columns(card, half, other, axis, decimals or shared_decimals(standing), standing.by_case, digits)
 
 
 def score_of_row(row: Row, standing: Standings) -> Interval | None:

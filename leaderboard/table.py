@@ -153,6 +153,7 @@ def _measured(
 
 
 NOTHING = Value("")
+PLAIN = (str, int, float, bool, type(None))
 READ: dict[str, Callable[[RowView], Value]] = {
     "main": lambda row: row.main,
     "other": lambda row: row.other,
@@ -212,6 +213,8 @@ def embedded(content: object) -> str:
 
 
 def _paired(value: object) -> object:
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, Text):
         return str.__str__(value) if value.ko == value else [value.en, value.ko]
     if isinstance(value, dict):

@@ -15,7 +15,7 @@ from harness.cards import ChallengeCard
 from harness.config import LookConfig
 from harness.errors import UserError
 from harness.look import look
-from harness.records import RunRecord, dump
+from harness.records import RunRecord, SeedFacts, SeedScore, dump
 from harness.sealing import LEDGER, Look, clock, read_looks, team_key, used
 from harness.validated import parse_card
 from leaderboard.card import Card
@@ -89,9 +89,9 @@ def test_no_file_of_the_site_holds_a_sealed_score(tmp_path: Path) -> None:
     """Neither page, table, script nor download; the CV score is there, and the test score after the date."""
     secret = odd()
     found = sweep(outer=0.7351237)
-    runs = write(
-        tmp_path / "runs", [secret, tuned("searched", found, test=0.7351237), *references(), *mixed()]
-    )
+    seeds = SeedFacts((SeedScore(0, {"auroc_aneurysm": 0.6}, {"auroc_aneurysm": 0.7351237}),), {})
+    rows = [dataclasses.replace(secret, seeds=seeds), tuned("searched", found, test=0.7351237)]
+    runs = write(tmp_path / "runs", [*rows, *references(), *mixed()])
     build(runs, tmp_path / "before", {"kium": limited(BEFORE)})
     build(runs, tmp_path / "after", {"kium": limited(AFTER)})
 

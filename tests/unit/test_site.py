@@ -25,12 +25,14 @@ from harness import catalog
 from harness.errors import UserError
 from harness.records import Half, Interval, RunRecord
 from leaderboard.card import Card, card_of
-from leaderboard.entry import entry_view, shared_decimals
+from leaderboard.entry import entry_view, standing_view
 from leaderboard.export import as_csv, as_json
 from leaderboard.figures import axis_for
 from leaderboard.pages import board_view
 from leaderboard.panels import PanelView, panel_views
 from leaderboard.plots import Plots, bundle, plots_of
+from leaderboard.render import render as render_page
+from leaderboard.rows import shared_decimals
 from leaderboard.search import search_view
 from leaderboard.site import build
 from leaderboard.standings import standings
@@ -109,11 +111,10 @@ def board_page(site: Path) -> Page:
 
 def entry_page(run: RunRecord) -> str:
     """Return the HTML of the only entry's page."""
-    from leaderboard.site import _render
-
     standing = standings([run], card())
     (row,) = standing.rows
-    return _render("entry.html", entry_view(row, standing, shared_decimals(standing)), "../../../").decode()
+    page = entry_view(row, standing, shared_decimals(standing))
+    return render_page("entry.html", "../../../", page=page, place=standing_view(row, standing)).decode()
 
 
 # -------------------------------------------------------------------------------------- the files
