@@ -19,6 +19,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import quote, unquote, urlsplit
 
 from harness.errors import UserError, of_file_system
@@ -67,9 +68,9 @@ class Live:
 class Handler(BaseHTTPRequestHandler):
     """One request for a file of the site."""
 
-    def __init__(self, site: Path, live: Live, *request: object) -> None:
+    def __init__(self, site: Path, live: Live, *request: Any) -> None:  # noqa: ANN401  what the server passes on
         self._site, self._live = site.resolve(), live
-        super().__init__(*request)  # type: ignore[arg-type]  what the server passes on
+        super().__init__(*request)
 
     def do_GET(self) -> None:
         """Answer with a file."""
@@ -176,15 +177,15 @@ def serve(
 class Server(ThreadingHTTPServer):
     """One that says nothing of a page that was closed before it was sent."""
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  the base's
         """Show what is our bug."""
         if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]  what it was called with
+            super().handle_error(request, client_address)
 
 
 def _listening(port: int, handler: Callable[..., BaseHTTPRequestHandler]) -> Server:
     try:
-        return Server((ADDRESS, port), handler)  # type: ignore[arg-type]  any callable will do
+        return Server((ADDRESS, port), cast("type[BaseHTTPRequestHandler]", handler))
     except PermissionError:
         other = 8000
         why = "may not be used by this user"

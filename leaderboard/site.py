@@ -276,8 +276,9 @@ def _pairs(name: str, standing: Standings, runs: Path | None) -> tuple[File, ...
 
 def _key_of_pairs(standing: Standings, runs: Path) -> str:
     """Return what the differences depend on; where cases rank, that is every run, and there is no key."""
-    rows = [row for row in standing.ranked[: compare.MOST_ENTRIES] if isinstance(row.record, KeptRecord)]
-    if standing.by_case is not None or not rows:
+    first = [(row.id, row.record) for row in standing.ranked[: compare.MOST_ENTRIES]]
+    known = [(name, record) for name, record in first if isinstance(record, KeptRecord)]
+    if standing.by_case is not None or not known:
         return ""
-    about = [(row.id, row.record.file_digest, *states_of(runs, row.record)) for row in rows]
+    about = [(name, record.file_digest, *states_of(runs, record)) for name, record in known]
     return digest_of(code_digest(), standing.card, standing.half, about)

@@ -92,7 +92,9 @@ def test_the_harness_reaches_the_units_through_the_catalog_only() -> None:
     """No module of the harness names a challenge or a submission; only the verbs know the leaderboard."""
     tops = ("challenges", "submissions", "leaderboard")
     wrong = [
-        (file, name) for file, name in arrows("harness") if name.split(".")[0] in tops and file != "cli.py"
+        (file, name)
+        for file, name in arrows("harness")
+        if name.split(".")[0] in tops and file not in ("cli.py", "board.py")
     ]
 
     assert [] == wrong

@@ -14,10 +14,11 @@ import pytest
 from harness.cells import load_cell, store_cell
 from harness.contracts import Outcome
 from harness.records import RunRecord, dump, parse
-from leaderboard.entry import entry_view, shared_decimals
+from leaderboard.entry import entry_view
 from leaderboard.export import as_csv
 from leaderboard.inference import hardware_of, inference_of, seconds_per_case
 from leaderboard.pages import board_view
+from leaderboard.rows import shared_decimals
 from leaderboard.site import build
 from leaderboard.standings import standings
 from tests.leaderboard_fakes import card, record, write

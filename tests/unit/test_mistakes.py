@@ -33,6 +33,12 @@ from tests.fakes import TINY
 CARD = "challenge: kium\nteam: T\ntitle: t\n"
 
 
+@pytest.fixture
+def empty(tmp_path: Path) -> Workplace:
+    """A working folder with nothing in it."""
+    return Workplace(tmp_path)
+
+
 def card(folder: Path, text: str) -> SubmissionCard:
     """Read a card of that text."""
     path = folder / "submission.yaml"
@@ -238,15 +244,15 @@ def test_folds_of_no_patients_name_the_data(n: int) -> None:
 # ------------------------------------------------------------------------------ the file system
 @pytest.mark.parametrize("place", ["runs", "site", "store"])
 @pytest.mark.parametrize("below", ["", "/deep/er"])
-def test_a_file_where_a_folder_must_be_is_seen_first(workplace: Workplace, place: str, below: str) -> None:
+def test_a_file_where_a_folder_must_be_is_seen_first(empty: Workplace, place: str, below: str) -> None:
     """Nothing is prepared or trained before the sentence."""
-    (workplace.root / "taken").write_text("x")
-    printed = workplace.harness("run", "challenge=kium", "phantom=smoke", f"{place}=taken{below}", code=2)
+    (empty.root / "taken").write_text("x")
+    printed = empty.harness("run", "challenge=kium", "phantom=smoke", f"{place}=taken{below}", code=2)
 
     assert printed == (
         f"harness: {place}: a folder is needed, but taken is a file. Name another place, or move the file.\n"
     )
-    assert [path.name for path in workplace.root.iterdir()] == ["taken"]
+    assert [path.name for path in empty.root.iterdir()] == ["taken"]
 
 
 def test_a_file_in_the_way_of_a_new_submission_is_one_sentence(workplace: Workplace) -> None:
@@ -355,16 +361,16 @@ def test_a_broken_challenge_leaves_the_others_alone(workplace: Workplace, name: 
 
 
 # ------------------------------------------------------------------------------------------- check
-def test_a_misspelt_key_of_check_names_what_is_known(workplace: Workplace) -> None:
+def test_a_misspelt_key_of_check_names_what_is_known(empty: Workplace) -> None:
     """Hyperparameters and preparation options, each by its kind, before anything is prepared."""
-    entry = workplace.submission("slow", TINY, hyperparameters={"sleep": 0.0}, check={"slep": 1.0})
-    printed = workplace.harness("check", entry, code=2)
+    entry = empty.submission("slow", TINY, hyperparameters={"sleep": 0.0}, check={"slep": 1.0})
+    printed = empty.harness("check", entry, code=2)
 
     assert (
         "entries/slow/submission.yaml has an unknown key 'check.slep'. Did you mean 'check.sleep'?" in printed
     )
     assert "Known hyperparameters: sleep; known preparation options: size." in printed
-    assert not (workplace.root / "prepared").exists()
+    assert not (empty.root / "prepared").exists()
 
 
 def test_the_keys_of_check_reach_the_model_and_the_preparation(workplace: Workplace) -> None:

@@ -17,7 +17,8 @@ from harness.config import RunConfig, parse_words
 from harness.errors import UserError
 from harness.records import Cell, RunRecord, SeedScore, dump, parse
 from harness.seeds import own_score, seed_facts, seeds_in
-from leaderboard.entry import EntryView, entry_view, shared_decimals
+from leaderboard.entry import EntryView, entry_view
+from leaderboard.rows import shared_decimals
 from leaderboard.site import build
 from leaderboard.spread import by_fold, fold_spread, variance_of
 from leaderboard.standings import standings

@@ -1029,4 +1029,6 @@ def test_a_record_of_before_searches_and_options_loads(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     del content["sweep"], content["data"]["options"]
     path.write_text(json.dumps(content))
-    assert contents(build(runs, tmp_path / "old", {"kium": card()}).parent) == before
+    after = contents(build(runs, tmp_path / "old", {"kium": card()}).parent)
+    assert before.pop(".files") != after.pop(".files")  # it lists of which file a page was made
+    assert after == before

@@ -18,9 +18,9 @@ from harness.contracts import Case, CaseSet
 from harness.records import Half, RunRecord, dump, parse
 from harness.scoring import score_half
 from harness.volumes import Volume, column
-from leaderboard.entry import entry_view, shared_decimals
+from leaderboard.entry import entry_view
 from leaderboard.pages import board_view
-from leaderboard.rows import size_words
+from leaderboard.rows import shared_decimals, size_words
 from leaderboard.site import build
 from leaderboard.standings import standings
 from tests.leaderboard_fakes import card, record, write
