@@ -67,7 +67,9 @@ class MetricView:
 def rule_of(standing: Standings) -> str:
     """Return the ranking rule as sentences."""
     card = standing.card
-    where = say("rule.on_test" if standing.half == "test" else "rule.on_cv")
+    sealed = card.sealed and standing.board is not None and not standing.board.phantom
+    on_cv = "rule.on_cv_sealed" if sealed else "rule.on_cv"
+    where = say("rule.on_test" if standing.half == "test" else on_cv)
     if card.by_case:
         return _rule_by_case(standing, where)
     return say(

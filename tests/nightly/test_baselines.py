@@ -22,7 +22,7 @@ def test_the_brats_baseline_finds_the_tumour_in_ten_folds(workplace: Workplace) 
     assert baseline["cv"]["metrics"]["dice_wt"]["low"] > empty["cv"]["metrics"]["dice_wt"]["high"]
 
 
-@pytest.mark.parametrize("challenge", ["pneumonia"])
+@pytest.mark.parametrize("challenge", ["pneumonia", "glioma"])
 def test_a_baseline_beats_the_constant_answer_in_ten_folds(workplace: Workplace, challenge: str) -> None:
     """The whole interval of its first metric lies above one half, out of fold."""
     workplace.harness("run", f"challenge={challenge}", minutes=60)

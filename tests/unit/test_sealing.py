@@ -107,6 +107,7 @@ def test_no_file_of_the_site_holds_a_sealed_score(tmp_path: Path) -> None:
     (page,) = (tmp_path / "before/kium").glob("data-*/index.html")
     text = english(page.read_text(encoding="utf-8"))
     assert "sealed until 31 Dec 2026, 23:59 UTC+09:00" in text
+    assert "because the test scores are sealed" in text
     assert "Nobody has looked yet." in text
 
 
