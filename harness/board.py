@@ -48,7 +48,7 @@ def boards_of(config: Place, card: Card, fingerprint: str | None = None) -> list
     from leaderboard.standings import boards, standings
 
     found = []
-    for board in boards(load_kept(config.runs, card.name)):
+    for board in boards(load_kept(config.runs, card)):
         if fingerprint in (None, board.fingerprint):
             resampled = KeptResamples(config.runs, card, board.id)
             found.append(standings(board.records, card, case_files(config.runs), resampled))
