@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 __all__ = ["atomic_folder", "write_atomic"]
@@ -24,19 +25,27 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def _write_all(file: FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
 def write_atomic(path: Path, content: bytes, *, durable: bool = True, mode: int = 0o644) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 
     What the next command makes again need not be durable: a power cut may then leave an empty file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            _write_all(file, content)
             os.fchmod(file.fileno(), mode)
             if durable:
-                file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:

@@ -11,6 +11,7 @@ from typing import Any
 from harness.records import Half, Interval, SweepFacts, dump, plain
 from leaderboard.case_ranks import HALVES, PERMUTATIONS
 from leaderboard.inference import seconds_per_case
+from leaderboard.judging import finite
 from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean
 
@@ -63,11 +64,12 @@ def _as_line(line: Line) -> str:
 
 def as_csv(standing: Standings, lines: Sequence[Line] | None = None) -> str:
     """Return one line a row; text that a spreadsheet would read as a formula begins with '."""
+    own, metrics = _head(standing), [metric.key for metric in standing.card.metrics]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(_flat(None, standing))
+    writer.writerow([*own, *_columns(metrics)])
     for line in lines_of(standing) if lines is None else lines:
-        writer.writerow(map(_inert, _flat(line, standing).values()))
+        writer.writerow(map(_inert, _cells(line, own, metrics)))
     return text.getvalue()
 
 
@@ -201,23 +203,28 @@ def _half(half: Half | None, standing: Standings) -> dict[str, Any] | None:
 
 
 def _interval(found: Interval | None) -> dict[str, float | None] | None:
-    return None if found is None else {"value": found.value, "low": found.low, "high": found.high}
+    if found is None:
+        return None
+    return {"value": finite(found.value), "low": finite(found.low), "high": finite(found.high)}
 
 
-def _flat(row: dict[str, Any] | None, standing: Standings) -> dict[str, Any]:
-    """Return a CSV line's cells by column; of no row, the columns alone."""
-    names = _head(standing) if row is None else [name for name in row if name not in ("cv", "test")]
-    cells: dict[str, Any] = {name: "" if row is None else row[name] for name in names}
-    if row is not None:
-        cells["overrides"] = " ".join(row["overrides"])
-    for name in ("cv", "test"):
-        half = (row[name] if row is not None else None) or {}
-        cells |= {f"{name}_{key}": half.get(key) for key in ("n_scored", "n_expected")}
-        for metric in standing.card.metrics:
-            interval = half.get("metrics", {}).get(metric.key) or {}
-            for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
-                cells[f"{name}_{metric.key}{suffix}"] = interval.get(part)
-    return cells
+def _columns(metrics: Sequence[str]) -> Iterator[str]:
+    """Yield the names of a CSV line's columns behind those of the row's own."""
+    for half in ("cv", "test"):
+        yield from (f"{half}_n_scored", f"{half}_n_expected")
+        yield from (f"{half}_{key}{suffix}" for key in metrics for suffix in ("", "_low", "_high"))
+
+
+def _cells(line: Line, own: Sequence[str], metrics: Sequence[str]) -> list[object]:
+    """Return a CSV line's cells, in the order of the columns; what is None stays empty."""
+    found: list[object] = [" ".join(line[name]) if name == "overrides" else line[name] for name in own]
+    for half in ("cv", "test"):
+        scores = line[half] or {"n_scored": None, "n_expected": None, "metrics": {}}
+        found += (scores["n_scored"], scores["n_expected"])
+        for key in metrics:
+            interval = scores["metrics"].get(key)
+            found += interval.values() if interval else (None, None, None)
+    return found
 
 
 def _head(standing: Standings) -> list[str]:

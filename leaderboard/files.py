@@ -67,18 +67,24 @@ def _write(site: Path, file: File, before: dict[str, str]) -> str:
 
     A new name is listed first, so that no crash leaves it unlisted.
     """
-    path = site / file.name
-    old = path.read_bytes() if path.is_file() else None
-    if old is not None and file.key and before.get(file.name) == _line(file, old):
-        content = file.adapt(old)
-    else:
-        content = file.make()
-    if content != old:
-        if file.name not in before:
-            with (site / LISTING).open("a", encoding="utf-8") as listing:
-                listing.write(f"{file.name}\n")
-        write_atomic(path, content, durable=False)
+    old = _read(f"{site}/{file.name}")
+    known = old is not None and file.key != "" and before.get(file.name) == _line(file, old)
+    content = file.adapt(old) if old is not None and known else file.make()
+    if content == old:
+        return before[file.name] if known else _line(file, content)
+    if file.name not in before:
+        with (site / LISTING).open("a", encoding="utf-8") as listing:
+            listing.write(f"{file.name}\n")
+    write_atomic(site / file.name, content, durable=False)
     return _line(file, content)
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except (FileNotFoundError, IsADirectoryError):
+        return None
 
 
 def _line(file: File, content: bytes) -> str:

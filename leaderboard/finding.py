@@ -23,7 +23,7 @@ def boards_of(
 ) -> list[Standings]:
     """Return a challenge's boards, or the one of this data, ranked, as of now or of a moment."""
     found = []
-    for board in boards(until(load_kept(runs, card.name), moment)):
+    for board in boards(until(load_kept(runs, card), moment)):
         if fingerprint in (None, board.fingerprint):
             resampled = KeptResamples(runs, card, board.id)
             found.append(as_of(standings(board.records, card, case_files(runs), resampled), moment))

@@ -1,6 +1,6 @@
-"""What a build read of the runs, kept for the next: records without their panels, and resamples that rank.
+"""What a build read of the runs, kept for the next: what boards show of records, and resamples that rank.
 
-runs/<challenge>/.board/records.jsonl         digest of a record.json, and what it holds but for its panels
+runs/<challenge>/.board/records.jsonl         digest of a record.json, and what a board shows of it
 runs/<challenge>/.board/<board>-<half>.npz    what ranks in each resample, of all runs in one array
 
 Private, as the runs are, and safe to delete. A record counts as read only while its file is byte for byte
@@ -43,34 +43,37 @@ HALVES = ("cv", "test")
 # --------------------------------------------------------------------------------------- records
 @dataclass(frozen=True, slots=True)
 class KeptRecord(RunRecord):
-    """A record without the panels of its halves, and the file that has them."""
+    """What a board shows of a record, and the file that has all of it.
+
+    Without panels and settings; of the provenance with the machine, of the folds with the metric that ranks.
+    """
 
     file: Path = Path()
     file_digest: str = ""
 
 
-def load_kept(runs: Path, challenge: str) -> tuple[KeptRecord, ...]:
-    """Read every record of a challenge, sorted by run id, each without its panels.
+def load_kept(runs: Path, card: Card) -> tuple[KeptRecord, ...]:
+    """Read what a board shows of every record of a challenge, sorted by run id.
 
     Raises:
         UserError: if a record.json is not a record.
     """
-    cache = runs / challenge / FOLDER / RECORDS
-    known = _lines(cache)
+    cache, key = runs / card.name / FOLDER / RECORDS, card.ranking.key
+    known = _lines(cache, key)
     found, lines = [], dict[str, str]()
-    for path in files(runs, challenge):
+    for path in files(runs, card.name):
         with unless_broken(path):
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
-            data, lines[digest] = _bare(content, known.get(digest))
+            data, lines[digest] = _bare(content, known.get(digest), key)
             found.append(from_json({**data, "file": path, "file_digest": digest}, KeptRecord))
     if lines.keys() != known.keys():
-        _keep(cache, _as_lines(lines))
+        _keep(cache, _as_lines(lines, key))
     return tuple(found)
 
 
 def whole(record: RunRecord) -> RunRecord:
-    """Return the record with its panels.
+    """Return all of a record.
 
     Raises:
         UserError: if its file was changed meanwhile.
@@ -86,38 +89,51 @@ def whole(record: RunRecord) -> RunRecord:
 
 def states_of(runs: Path, record: RunRecord) -> list[list[int]]:
     """Return what changes with the files of a run's scores by case and of its resamples."""
-    return [_state(runs / record.challenge.name / record.run_id / name) for name in (CASES, FILE)]
+    folder = f"{runs}/{record.challenge.name}/{record.run_id}"
+    return [_state(f"{folder}/{name}") for name in (CASES, FILE)]
 
 
-def _bare(content: bytes, line: str | None) -> tuple[dict[str, Any], str]:
-    """Return a record's JSON without its panels, and the line that it is kept by."""
+def _bare(content: bytes, line: str | None, key: str) -> tuple[dict[str, Any], str]:
+    """Return what a board shows of a record as JSON, and the line that it is kept by."""
     if line is not None:
         return json.loads(line), line
     text = content.decode()
     parse(text)
     data = json.loads(text)
-    bare = {**data, **{half: data[half] and {**data[half], "panel": {}} for half in HALVES}}
+    bare = {
+        **data,
+        **{half: data[half] and {**data[half], "panel": {}} for half in HALVES},
+        "entry": {**data["entry"], "settings": {}},
+        "cells": [{**cell, "metrics": _only(cell["metrics"], key)} for cell in data["cells"]],
+        "provenance": {
+            name: data["provenance"][name] for name in ("hardware",) if name in data["provenance"]
+        },
+    }
     return bare, json.dumps(bare, separators=(",", ":"))
 
 
-def _lines(path: Path) -> dict[str, str]:
+def _only(metrics: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {key: metrics[key]} if key in metrics else {}
+
+
+def _lines(path: Path, key: str) -> dict[str, str]:
     """Return the kept lines by digest; none of a file that is damaged, or that other code wrote."""
     try:
         head, content = path.read_bytes().split(b"\n", 1)
     except (OSError, ValueError):
         return {}
-    if head.decode(errors="replace") != _head(content):
+    if head.decode(errors="replace") != _head(content, key):
         return {}
     return dict(line.split(" ", 1) for line in content.decode().splitlines())
 
 
-def _as_lines(lines: Mapping[str, str]) -> bytes:
+def _as_lines(lines: Mapping[str, str], key: str) -> bytes:
     content = "".join(f"{digest} {lines[digest]}\n" for digest in sorted(lines)).encode()
-    return f"{_head(content)}\n".encode() + content
+    return f"{_head(content, key)}\n".encode() + content
 
 
-def _head(content: bytes) -> str:
-    return f"{code_digest()} {hashlib.sha256(content).hexdigest()}"
+def _head(content: bytes, key: str) -> str:
+    return f"{code_digest()} {key} {hashlib.sha256(content).hexdigest()}"
 
 
 def _keep(path: Path, content: bytes) -> None:
@@ -151,7 +167,7 @@ class KeptResamples:
         """Return what the run's file holds of the metrics that rank, or why there is nothing."""
         if half not in self._known:
             self._known[half] = _read_all(self._path(half), self._metrics)
-        _, state = states_of(self.runs, record)
+        state = _state(f"{self.runs}/{record.challenge.name}/{record.run_id}/{FILE}")
         kept = self._known[half].get(record.run_id)
         if kept is None or not state or kept.state != state:
             found = resample_files(self.runs)(record, half)
@@ -179,7 +195,7 @@ class KeptResamples:
         return self.runs / self.card.name / FOLDER / f"{self.board}-{half}.npz"
 
 
-def _state(path: Path) -> list[int]:
+def _state(path: str) -> list[int]:
     """Return what changes with a file; nothing of one that is not there."""
     try:
         found = os.stat(path)

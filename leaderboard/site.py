@@ -17,7 +17,9 @@ site/static/                                     style and scripts; Plotly too, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,7 +39,7 @@ from leaderboard.kept import KeptRecord, KeptResamples, load_kept, states_of, wh
 from leaderboard.moments import Moment, as_of, until
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view, compare_view, for_scripts
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
-from leaderboard.render import render, with_standing
+from leaderboard.render import render, standing_html, with_standing
 from leaderboard.resampled import resample_files
 from leaderboard.rows import Decimals, shared_decimals
 from leaderboard.sealed import shown, with_looks
@@ -51,7 +53,6 @@ __all__ = ["build", "check", "files_of"]
 STATIC = Path(__file__).parent / "static"
 
 Files = Iterator[File]
-Loader = Callable[[Path, str], Sequence[RunRecord]]
 
 
 def build(
@@ -72,15 +73,31 @@ def build(
         UserError: if a record cannot be read or lies in another challenge's folder.
         KeyError: if `only` is no challenge.
     """
-    records = {name: until(_checked(runs, name, load_kept), moment) for name in sorted(challenges)}
     site = site if moment is None else site / moment.folder
-    renewed = sorted(challenges) if only is None else [challenges[only].name]
+    with _uncollected():
+        records = {
+            name: until(_checked(runs, name, load_kept(runs, card)), moment)
+            for name, card in sorted(challenges.items())
+        }
+        renewed = sorted(challenges) if only is None else [challenges[only].name]
 
-    def keeps(name: str) -> bool:
-        return only is not None and name.partition("/")[0] not in (*renewed, "static")
+        def keeps(name: str) -> bool:
+            return only is not None and name.partition("/")[0] not in (*renewed, "static")
 
-    write_files(site, files_of(records, challenges, renewed, runs, moment), keeps)
+        write_files(site, files_of(records, challenges, renewed, runs, moment), keeps)
     return site / "index.html"
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: what a build reads it uses to its end, however often one looks."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def check(
@@ -91,13 +108,12 @@ def check(
     Raises:
         UserError: if a record cannot be read or lies in another challenge's folder.
     """
-    records = {name: until(_checked(runs, name, load_all), moment) for name in sorted(challenges)}
+    records = {name: until(_checked(runs, name, load_all(runs, name)), moment) for name in sorted(challenges)}
     made = files_of(records, challenges, sorted(challenges), runs, moment, kept=False)
     return differences(site if moment is None else site / moment.folder, made, lambda _: False)
 
 
-def _checked(runs: Path, name: str, load: Loader) -> Sequence[RunRecord]:
-    records = load(runs, name)
+def _checked(runs: Path, name: str, records: Sequence[RunRecord]) -> Sequence[RunRecord]:
     for record in records:
         if record.challenge.name != name:
             raise UserError(
@@ -245,7 +261,7 @@ class _Pages:
             (record,) = shown([whole(row.record)], self.standing.card)
             known = replace(row, record=record)
             page = entry_view(known, self.standing, self.decimals, plots, slices.view, maps.view)
-            return render("entry.html", "../../../", page=page, place=place)
+            return render("entry.html", "../../../", page=page, place=standing_html(place))
 
         return File(
             f"{folder}/entries/{row.id}.html",

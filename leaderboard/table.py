@@ -209,7 +209,9 @@ def embedded(content: object) -> str:
     """
     packed = json.dumps(_paired(content), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     text = packed.encode("utf-8", "replace").decode()
-    return text.translate({ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
+    for mark in "<>&\u2028\u2029":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text
 
 
 def _paired(value: object) -> object:

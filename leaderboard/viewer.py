@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import json
 import math
+import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -123,9 +124,10 @@ def slices_of(runs: Path, record: RunRecord, entry: str) -> Slices:
     """Return the viewer of a run for the page `entries/<entry>.html`; nothing where the run has none."""
     if record.entry.route != "code" or not re.fullmatch(r"\w[\w.\-]*", record.run_id):
         return NO_SLICES
-    folder = runs / record.challenge.name / record.run_id / FOLDER
-    if not (folder / INDEX).is_file():
+    place = f"{runs}/{record.challenge.name}/{record.run_id}/{FOLDER}"  # paths take longer a thousand times
+    if not os.path.isfile(f"{place}/{INDEX}"):
         return NO_SLICES
+    folder = Path(place)
     try:
         content = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         return _slices(_Reader(folder, entry), content)

@@ -29,6 +29,7 @@ from leaderboard.wording import Text
 from tests.leaderboard_fakes import card, challenge_yaml, figure, hostile, metric, mixed, record, tuned, write
 from tests.resample_fakes import SIZES, drawn, entries, entry, small_card
 
+RANKS = "auroc_aneurysm"
 Change = Callable[[Path], Card | None]
 
 
@@ -216,7 +217,7 @@ def test_a_changed_template_makes_every_page_again(before: Path, tmp_path: Path,
     assert contents(site) == from_nothing(place / "runs", {"kium": card()})
 
 
-@pytest.mark.parametrize("name", ["words/ko.yaml", "templates/standing.html", "entry.py", "new.py"])
+@pytest.mark.parametrize("name", ["words/ko.yaml", "templates/entry.html", "entry.py", "new.py"])
 def test_the_digest_of_the_code_is_of_every_file_that_makes_pages(code: Path, name: str) -> None:
     """A sentence in one language, a template, a line of code, a new module."""
     known = code_digest()
@@ -235,20 +236,25 @@ def test_different_views_have_different_digests() -> None:
 
 # --------------------------------------------------------------------------------------- what is kept
 def bare(run: RunRecord) -> RunRecord:
-    """Return a record without its panels."""
+    """Return what a board shows of a record."""
     halves = {
         name: half and dataclasses.replace(half, panel={})
         for name, half in (("cv", run.cv), ("test", run.test))
     }
-    return dataclasses.replace(run, **halves)
+    cells = tuple(
+        dataclasses.replace(cell, metrics={key: cell.metrics[key] for key in cell.metrics if key == RANKS})
+        for cell in run.cells
+    )
+    entry = dataclasses.replace(run.entry, settings={})
+    return dataclasses.replace(run, **halves, cells=cells, entry=entry, provenance={})
 
 
-def test_a_kept_record_is_the_record_without_its_panels(tmp_path: Path) -> None:
+def test_a_kept_record_is_what_a_board_shows_of_it(tmp_path: Path) -> None:
     """Whoever wrote it, whatever is in it; the second time nothing is parsed, and the whole is at hand."""
     runs = write(tmp_path, [*mixed(), *hostile(), tuned("tuned")])
     full = load_all(runs, "kium")
     for _ in range(2):
-        found = load_kept(runs, "kium")
+        found = load_kept(runs, card())
         names = [item.name for item in dataclasses.fields(RunRecord)]
         assert [[getattr(run, name) for name in names] for run in found] == [
             [getattr(bare(run), name) for name in names] for run in full
@@ -260,12 +266,12 @@ def test_a_kept_record_is_the_record_without_its_panels(tmp_path: Path) -> None:
 def test_a_damaged_file_of_kept_records_is_ignored(tmp_path: Path, damage: bytes | None) -> None:
     """Cut off, nonsense, or a line of it altered: the records are read, and kept again."""
     runs = write(tmp_path, [record("a")])
-    load_kept(runs, "kium")
+    load_kept(runs, card())
     path = runs / "kium" / FOLDER / "records.jsonl"
     whole_file = path.read_bytes()
     path.write_bytes(whole_file.replace(b"Aneurysm", b"Another ") if damage is None else damage)
 
-    (run,) = load_kept(runs, "kium")
+    (run,) = load_kept(runs, card())
 
     assert run.entry.team == "Aneurysm Imaging Lab"
     assert path.read_bytes() == whole_file
@@ -309,7 +315,7 @@ def test_resamples_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     def ranked() -> list[Any]:
         reader = KeptResamples(runs, small_card(), "board")
-        found = standings(load_kept(runs, "kium"), small_card(), resampled=reader)
+        found = standings(load_kept(runs, card()), small_card(), resampled=reader)
         reader.keep()
         again = standings(load_all(runs, "kium"), small_card(), resampled=resample_files(runs))
         assert [row.place for row in found.ranked] == [row.place for row in again.ranked]
@@ -331,7 +337,7 @@ def test_damaged_kept_resamples_are_ignored(tmp_path: Path, monkeypatch: pytest.
     runs = tmp_path / "runs"
     entries(runs, [2.0, 1.0])
     reader = KeptResamples(runs, small_card(), "board")
-    found = standings(load_kept(runs, "kium"), small_card(), resampled=reader)
+    found = standings(load_kept(runs, card()), small_card(), resampled=reader)
     reader.keep()
     (path,) = (runs / "kium" / FOLDER).glob("*.npz")
     read = counted_reads(monkeypatch)
@@ -340,7 +346,7 @@ def test_damaged_kept_resamples_are_ignored(tmp_path: Path, monkeypatch: pytest.
     for damaged in (bytes(content), b"PK", b""):
         path.write_bytes(damaged)
         again = standings(
-            load_kept(runs, "kium"), small_card(), resampled=KeptResamples(runs, small_card(), "board")
+            load_kept(runs, card()), small_card(), resampled=KeptResamples(runs, small_card(), "board")
         )
         assert [row.place for row in again.ranked] == [row.place for row in found.ranked]
     assert len(read) == 6

@@ -32,6 +32,7 @@ from leaderboard.pages import board_view
 from leaderboard.panels import PanelView, panel_views
 from leaderboard.plots import Plots, bundle, plots_of
 from leaderboard.render import render as render_page
+from leaderboard.render import standing_html
 from leaderboard.rows import shared_decimals
 from leaderboard.search import search_view
 from leaderboard.site import build
@@ -114,7 +115,9 @@ def entry_page(run: RunRecord) -> str:
     standing = standings([run], card())
     (row,) = standing.rows
     page = entry_view(row, standing, shared_decimals(standing))
-    return render_page("entry.html", "../../../", page=page, place=standing_view(row, standing)).decode()
+    return render_page(
+        "entry.html", "../../../", page=page, place=standing_html(standing_view(row, standing))
+    ).decode()
 
 
 # -------------------------------------------------------------------------------------- the files
