@@ -246,7 +246,8 @@ def bare(run: RunRecord) -> RunRecord:
         for cell in run.cells
     )
     entry = dataclasses.replace(run.entry, settings={})
-    return dataclasses.replace(run, **halves, cells=cells, entry=entry, provenance={})
+    machine = {name: value for name, value in run.provenance.items() if name == "hardware"}
+    return dataclasses.replace(run, **halves, cells=cells, entry=entry, provenance=machine)
 
 
 def test_a_kept_record_is_what_a_board_shows_of_it(tmp_path: Path) -> None:
