@@ -99,16 +99,22 @@ def check_site(config: Place, cards: Mapping[str, Card], moment: Moment | None =
 
 
 def serve_site(config: Place, asked: str | None, port: int) -> None:
-    """Serve the site until Ctrl-C, and rebuild it whenever a run or a challenge's card has changed."""
+    """Serve the site until Ctrl-C; rebuild it when a run or a card changes, or sealed scores are opened."""
     from functools import partial
 
     from leaderboard.serve import serve, state_of
     from leaderboard.site import build
 
-    cards = [catalog.challenge(name).folder / "challenge.yaml" for name in catalog.names("challenges")]
+    files = [catalog.challenge(name).folder / "challenge.yaml" for name in catalog.names("challenges")]
+    cards = cards_of(asked)
 
     def rebuild() -> None:
-        build(config.runs, config.site, cards_of(asked))
+        cards.update(cards_of(asked))
+        build(config.runs, config.site, cards)
 
-    state = partial(state_of, config.runs, cards)
+    def state() -> object:
+        now = datetime.now(UTC)
+        opened = [name for name, card in cards.items() if card.sealed_until and card.sealed_until <= now]
+        return state_of(config.runs, files), opened
+
     serve(config.site, port, state, rebuild, partial(print, flush=True))

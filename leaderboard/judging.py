@@ -71,7 +71,9 @@ def scored(half: Half | None, key: str) -> float | None:
     if half is None or half.n_scored != half.n_expected or half.n_expected < 1:
         return None
     interval = half.metrics.get(key)
-    return None if interval is None else finite(interval.value)
+    if interval is None or interval.value is None or not math.isfinite(interval.value):
+        return None
+    return interval.value
 
 
 def half_of(record: RunRecord, name: HalfName) -> Half | None:

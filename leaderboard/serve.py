@@ -31,7 +31,7 @@ HOSTS = ("127.0.0.1", "localhost")
 BUILD, SCRIPT = "/.build", "/.reload.js"
 CLOSED, OPEN = b"default-src 'none'; ", b"default-src 'none'; connect-src 'self'; "
 """The pages' policy, and the answer's: it lets the script ask whether the site was built again."""
-WATCHED = ("[!.]*/record.json", ".reproductions/*.json", ".explained/*/*/explained.json")
+WATCHED = ("[!.]*/record.json", "looks.jsonl", ".reproductions/*.json", ".explained/*/*/explained.json")
 PAUSE = 1.0
 
 State = tuple[tuple[str, int, int], ...]

@@ -86,9 +86,9 @@ def number(value: float | None, decimals: int) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     text = f"{value:.{decimals}f}"
-    if float(text) == 0:
-        text = text.removeprefix("-")
-    return text.replace("-", MINUS)
+    if text[0] != "-":
+        return text
+    return text[1:] if float(text) == 0 else MINUS + text[1:]
 
 
 def signed(value: float, decimals: int) -> str:
