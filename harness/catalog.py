@@ -201,6 +201,17 @@ class Challenge:
         """All that a fold sees of the challenge: no phantom, no judge, no data that lies here."""
         return _reachable(self.folder, ("baseline", "data"))
 
+    def training_files_of(self, submission: Submission) -> list[Path]:
+        """Return those of the training files that an entry's code names, and what these import."""
+        if submission.is_baseline:
+            return _reachable(self.folder, (BASELINE,))
+        python = [path for path in submission.files if path.suffix == ".py"]
+        code = "\n".join(path.read_text("utf-8", "replace") for path in python)
+        named = re.findall(rf"\bchallenges\.{self.name}(?:\.(\w+)|\s+import\s+\(?([\w\s,]+))", code)
+        modules = re.findall(r"\w+", " ".join(map(" ".join, named)))
+        seen = set(self.training_files)
+        return [path for path in _reachable(self.folder, sorted(set(modules))) if path in seen]
+
     @cached_property
     def scoring_digest(self) -> str:
         """Of the code that turns predictions into numbers; a change asks for scoring again."""

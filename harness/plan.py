@@ -265,10 +265,11 @@ def _loader(plan: Plan) -> Mapping[str, Any]:
 def sandbox_spec(plan: Plan, store: Store) -> SandboxSpec:
     """Return what every fold may see: the units it is made of and the inputs."""
     inputs = [str(path.resolve()) for path in (store.development, store.test)]
+    reached = plan.challenge.training_files_of(plan.submission)
     return SandboxSpec(
         isolation=plan.isolation,
         read_only=(*plan.packages.values(), *inputs),
-        preload=(*ALWAYS, *named_libraries([*plan.challenge.training_files, *plan.submission.files])),
+        preload=(*ALWAYS, *named_libraries([*reached, *plan.submission.files])),
     )
 
 

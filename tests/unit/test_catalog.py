@@ -9,6 +9,7 @@ import pytest
 
 from harness import catalog
 from harness.errors import UserError
+from harness.plan import named_libraries
 from tests.fakes import TINY
 
 CARD = "challenge: kium\nteam: T\ntitle: t\n"
@@ -93,3 +94,26 @@ def test_training_code_and_scoring_code_have_keys_of_their_own(tmp_path: Path) -
 
     assert keys[0] == after.training_digest
     assert keys[1] != after.scoring_digest
+
+
+@pytest.mark.parametrize(
+    ("code", "libraries"),
+    [
+        ("import torch", []),
+        ("from challenges.kium.columns import LOCATIONS", []),
+        ("from challenges.kium.baseline import Model", ["timm"]),
+        ("import challenges.kium.baseline as base", ["timm"]),
+        ("from challenges.kium import (\n    baseline,\n    columns,\n)", ["timm"]),
+        ("from challenges.kium.scorer import score", []),
+        ("import albumentations\nthis is no Python", ["albumentations"]),
+    ],
+)
+def test_a_zygote_preloads_what_the_entry_names(tmp_path: Path, code: str, libraries: list[str]) -> None:
+    """What only other entries need would slow every run; an entry's code need not even be Python."""
+    folder = write_submission(tmp_path / "entry")
+    (folder / "model.py").write_text(code)
+    challenge = catalog.challenge("kium")
+    entry = catalog.submission(str(folder), challenge)
+    found = named_libraries([*challenge.training_files_of(entry), *entry.files])
+
+    assert [name for name in found if name != "cv2"] == libraries
