@@ -100,20 +100,19 @@ def test_training_code_and_scoring_code_have_keys_of_their_own(tmp_path: Path) -
     ("code", "libraries"),
     [
         ("import torch", []),
-        ("from challenges.kium.columns import LOCATIONS", []),
-        ("from challenges.kium.baseline import Model", ["timm"]),
-        ("import challenges.kium.baseline as base", ["timm"]),
-        ("from challenges.kium import (\n    baseline,\n    columns,\n)", ["timm"]),
-        ("from challenges.kium.scorer import score", []),
+        ("from challenges.brats.labels import ET", []),
+        ("from challenges.brats.baseline import Model", ["monai"]),
+        ("import challenges.brats.baseline as base", ["monai"]),
+        ("from challenges.brats import (\n    baseline,\n    labels,\n)", ["monai"]),
+        ("from challenges.brats.scorer import score", []),
         ("import albumentations\nthis is no Python", ["albumentations"]),
     ],
 )
 def test_a_zygote_preloads_what_the_entry_names(tmp_path: Path, code: str, libraries: list[str]) -> None:
     """What only other entries need would slow every run; an entry's code need not even be Python."""
-    folder = write_submission(tmp_path / "entry")
+    folder = write_submission(tmp_path / "entry", CARD.replace("kium", "brats"))
     (folder / "model.py").write_text(code)
-    challenge = catalog.challenge("kium")
+    challenge = catalog.challenge("brats")
     entry = catalog.submission(str(folder), challenge)
-    found = named_libraries([*challenge.training_files_of(entry), *entry.files])
 
-    assert [name for name in found if name != "cv2"] == libraries
+    assert named_libraries([*challenge.training_files_of(entry), *entry.files]) == libraries
