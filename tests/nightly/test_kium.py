@@ -13,7 +13,21 @@ from sklearn.metrics import roc_auc_score
 from challenges.kium import data, phantom
 from challenges.kium.baseline import Model as Baseline
 from harness.training import CaseDataset
+from tests.conftest import Workplace
 from tests.fits import fit, predict
+
+SHUFFLED = '''
+import torch
+from challenges.kium.baseline import Model as Baseline
+
+
+class Model(Baseline):
+    """The baseline, its images shuffled against the labels: there is nothing to learn."""
+
+    def training_step(self, batch, batch_idx):
+        order = torch.randperm(len(batch["views"]))
+        return super().training_step({**batch, "views": batch["views"][order]}, batch_idx)
+'''
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +62,16 @@ def test_the_baseline_learns_from_the_images(fold: tuple[CaseDataset, CaseDatase
         return
     assert auroc > 0.8
     assert (found["locations"].numpy() == truth["locations"]).mean() > 1 - truth["locations"].mean()
+
+
+def test_images_shuffled_against_the_labels_teach_nothing(workplace: Workplace) -> None:
+    """Its interval holds chance, on CV and on test."""
+    entry = workplace.submission(
+        "shuffled", SHUFFLED, hyperparameters={"lr": 0.01}, trainer={"max_epochs": 4}
+    )
+    workplace.harness("run", entry, "challenge=kium")
+    record = workplace.record("shuffled")
+
+    for half in ("cv", "test"):
+        found = record[half]["metrics"]["auroc_aneurysm"]
+        assert found["low"] <= 0.5 <= found["high"]
