@@ -77,6 +77,7 @@ def test_no_more_seeds_are_already_done(place: Workplace, seeds: int) -> None:
     assert len(place.records()) == n
 
 
+@pytest.mark.nightly
 def test_a_run_with_seeds_is_scored_again_reproduced_and_carried(place: Workplace) -> None:
     """Its numbers are those of its predictions; without its cells the further seeds are left out."""
     (run,) = (record for record in place.records() if record["seeds"])

@@ -227,7 +227,7 @@ def test_aim_thresholds_are_mean_plus_deviation(aim: Aim) -> None:
     assert np.allclose(aim.thresholds.numpy(), expected, atol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_aim_rests_its_location_networks_and_spares_the_last_rows() -> None:
     """After location_epochs only the aneurysm network moves; the last 30 % of the rows teach nothing."""
     pl.seed_everything(0, verbose=False)

@@ -242,7 +242,7 @@ def statistics(views: np.ndarray) -> np.ndarray:
     return np.concatenate([mean, spread, dark, (pixels < 80).mean(-1), *levels], axis=1)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_global_darkness_is_no_shortcut(tmp_path: Path) -> None:
     """A logistic model on each view's brightness statistics stays under an AUROC of .60."""
     phantom.write(tmp_path / "data", size="small")

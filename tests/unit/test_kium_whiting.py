@@ -360,6 +360,7 @@ def trained() -> tuple[Model, Any]:
     return model, (before, data)
 
 
+@pytest.mark.nightly
 def test_the_networks_train_and_the_best_weights_return(trained: tuple[Model, Any]) -> None:
     """Those with a learning rate have moved; each ends with the weights of its best epoch."""
     model, (before, _) = trained
@@ -373,6 +374,7 @@ def test_the_networks_train_and_the_best_weights_return(trained: tuple[Model, An
     assert model.progress["binary_anterior"].weights is not None
 
 
+@pytest.mark.nightly
 def test_training_and_validation_patients_are_different_people(
     trained: tuple[Model, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,6 +388,7 @@ def test_training_and_validation_patients_are_different_people(
     assert images == 4 * len(validation)
 
 
+@pytest.mark.nightly
 def test_predictions_keep_the_contract(trained: tuple[Model, Any]) -> None:
     """Probabilities and 0/1 decisions, with thresholds that come from the training patients."""
     model, (_, data) = trained
