@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from leaderboard.cost import cost_view
 from leaderboard.drawings import pareto_front, rank_stability, scatter, significance_matrix
+from leaderboard.render import _environment
 from leaderboard.rows import columns_of
-from leaderboard.site import _environment
 from leaderboard.standings import standings
 from leaderboard.wording import korean
 from tests.leaderboard_fakes import HOSTILE, card, record, sweep, tuned
