@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -49,7 +50,10 @@ class Workplace:
         return done.stdout
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start the command in a process group of its own."""
+        """Start the command in a process group of its own, one that Ctrl-C ends.
+
+        Whoever starts the tests in the background of a shell ignores Ctrl-C, which children inherit.
+        """
         return subprocess.Popen(
             [*HARNESS, *words],
             cwd=self.root,
@@ -57,6 +61,7 @@ class Workplace:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def submission(self, name: str, model: str, **card: Any) -> str:

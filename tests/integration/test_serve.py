@@ -49,5 +49,5 @@ def test_a_new_record_is_shown_and_a_broken_one_is_survived(workplace: Workplace
     assert str(Path("runs/kium/second/record.json")) in problem
     page_with(url, "Second Lab")
     server.send_signal(signal.SIGINT)
-    assert server.stdout.read() == "Ended.\n"
     assert server.wait(30) == 0
+    assert server.stdout.read() == "Ended.\n"
