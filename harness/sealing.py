@@ -52,7 +52,7 @@ def clock(moment: datetime) -> str:
     >>> clock(datetime.fromisoformat("2026-12-31T23:59+09:00"))
     '2026-12-31 23:59 UTC+09:00'
     """
-    return f"{moment:%Y-%m-%d %H:%M} {moment.tzinfo.tzname(moment) if moment.tzinfo else ''}".strip()
+    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".strip()
 
 
 def without_test(record: RunRecord) -> RunRecord:

@@ -30,6 +30,7 @@ __all__ = [
     "note_of",
     "scored",
     "standing_of",
+    "time_of",
     "truths_of",
 ]
 
@@ -144,10 +145,15 @@ def is_late(record: RunRecord, card: Card) -> bool:
 
 def _handed_in(record: RunRecord) -> datetime:
     """Return when the first of the record's folds began, or the file was scored."""
+    return time_of(record.started) or datetime.max.replace(tzinfo=UTC)
+
+
+def time_of(text: str) -> datetime | None:
+    """Return a record's time, in UTC where it has no zone; None for what is no time."""
     try:
-        found = datetime.fromisoformat(record.started)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        return datetime.max.replace(tzinfo=UTC)
+        return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

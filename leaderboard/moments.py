@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 
 from harness.errors import UserError
 from harness.records import RunRecord
+from leaderboard.judging import time_of
 from leaderboard.standings import Standings
 from leaderboard.wording import date as date_words
 from leaderboard.wording import say
@@ -64,9 +65,9 @@ def _time(text: str) -> datetime:
 def finished_at(record: RunRecord) -> datetime | None:
     """Return when a record was finished, in UTC; None where it does not say, for a record may be edited."""
     try:
-        when = datetime.fromisoformat(record.finished)
-        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
-    except (ValueError, OverflowError):
+        when = time_of(record.finished)
+        return None if when is None else when.astimezone(UTC)
+    except OverflowError:
         return None
 
 
