@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.records import Half, Interval, SweepFacts, dump, plain
+from harness.records import Half, Interval, SweepFacts
 from leaderboard.case_ranks import HALVES, PERMUTATIONS
 from leaderboard.inference import seconds_per_case
-from leaderboard.judging import finite
 from leaderboard.standings import Row, Standings, fold_spread
 from leaderboard.text import clean
+from leaderboard.wording import as_text
 
 __all__ = ["as_csv", "as_json", "as_pairs", "lines_of"]
 
 FORMULA = ("=", "+", "-", "@")
+UNDEFINED = Interval(None, None, None)
 
 
 Line = dict[str, Any]
@@ -46,30 +46,24 @@ def as_json(standing: Standings, lines: Sequence[Line] | None = None) -> str:
             **_rule(standing),
         },
     }
-    rows = ",\n".join(map(_as_line, lines_of(standing) if lines is None else lines))
-    texts = {name: dump(value, indent=None) for name, value in before.items()}
+    rows = ",\n".join(as_text(line) for line in (lines_of(standing) if lines is None else lines))
+    texts = {name: as_text(value) for name, value in before.items()}
     texts["rows"] = f"[\n{rows}\n]"
-    texts["literature"] = dump([plain(item) for item in standing.literature], indent=None)
+    texts["literature"] = as_text(standing.literature)
     inside = ",\n".join(f'"{name}": {text}' for name, text in texts.items())
-    return f"{{\n{inside}\n}}\n".encode("utf-8", "replace").decode()
-
-
-def _as_line(line: Line) -> str:
-    """Return JSON; numbers that are none become null, which takes longer and is rare."""
-    try:
-        return json.dumps(line, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError):
-        return dump(line, indent=None)
+    return f"{{\n{inside}\n}}\n"
 
 
 def as_csv(standing: Standings, lines: Sequence[Line] | None = None) -> str:
     """Return one line a row; text that a spreadsheet would read as a formula begins with '."""
     own, metrics = _head(standing), [metric.key for metric in standing.card.metrics]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([*own, *_columns(metrics)])
+    writer = csv.writer(text, lineterminator=",")
+    writer.writerow(own)
+    text.write(",".join(_columns(metrics)) + "\r\n")
     for line in lines_of(standing) if lines is None else lines:
-        writer.writerow(map(_inert, _cells(line, own, metrics)))
+        writer.writerow(_own_cells(line, own))
+        text.write(_number_cells(line, metrics) + "\r\n")
     return text.getvalue()
 
 
@@ -197,15 +191,9 @@ def _by_case(row: Row, standing: Standings) -> dict[str, Any]:
 def _half(half: Half | None, standing: Standings) -> dict[str, Any] | None:
     if half is None:
         return None
-    metrics = {m.key: _interval(half.metrics.get(m.key)) for m in standing.card.metrics}
+    metrics = {m.key: half.metrics.get(m.key) for m in standing.card.metrics}
     sizes = {"sizes": dict(half.sizes)} if half.sizes else {}
     return {"n_scored": half.n_scored, "n_expected": half.n_expected, "metrics": metrics, **sizes}
-
-
-def _interval(found: Interval | None) -> dict[str, float | None] | None:
-    if found is None:
-        return None
-    return {"value": finite(found.value), "low": finite(found.low), "high": finite(found.high)}
 
 
 def _columns(metrics: Sequence[str]) -> Iterator[str]:
@@ -215,16 +203,21 @@ def _columns(metrics: Sequence[str]) -> Iterator[str]:
         yield from (f"{half}_{key}{suffix}" for key in metrics for suffix in ("", "_low", "_high"))
 
 
-def _cells(line: Line, own: Sequence[str], metrics: Sequence[str]) -> list[object]:
-    """Return a CSV line's cells, in the order of the columns; what is None stays empty."""
-    found: list[object] = [" ".join(line[name]) if name == "overrides" else line[name] for name in own]
+def _own_cells(line: Line, own: Sequence[str]) -> list[object]:
+    """Return the cells of a CSV line that are the row's own, in the order of the columns."""
+    return [_inert(" ".join(line[name]) if name == "overrides" else line[name]) for name in own]
+
+
+def _number_cells(line: Line, metrics: Sequence[str]) -> str:
+    """Return the other cells as text: numbers as JSON writes them; what is none stays empty."""
+    found: list[float | None] = []
     for half in ("cv", "test"):
         scores = line[half] or {"n_scored": None, "n_expected": None, "metrics": {}}
         found += (scores["n_scored"], scores["n_expected"])
         for key in metrics:
-            interval = scores["metrics"].get(key)
-            found += interval.values() if interval else (None, None, None)
-    return found
+            interval: Interval = scores["metrics"].get(key) or UNDEFINED
+            found += (interval.value, interval.low, interval.high)
+    return as_text(found)[1:-1].replace("null", "")
 
 
 def _head(standing: Standings) -> list[str]:

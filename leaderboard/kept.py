@@ -17,16 +17,18 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.atomic import write_atomic
 from harness.errors import UserError
-from harness.records import RunRecord, files, from_json, parse, unless_broken
+from harness.records import RunRecord, files, parse, unless_broken
 from harness.resamples import FILE, Resamples
 from leaderboard.card import Card
 from leaderboard.fingerprint import code_digest
@@ -52,6 +54,11 @@ class KeptRecord(RunRecord):
     file_digest: str = ""
 
 
+@cache
+def _decoder() -> msgspec.json.Decoder[KeptRecord]:
+    return msgspec.json.Decoder(KeptRecord, dec_hook=lambda kind, value: kind(value))
+
+
 def load_kept(runs: Path, card: Card) -> tuple[KeptRecord, ...]:
     """Read what a board shows of every record of a challenge, sorted by run id.
 
@@ -65,8 +72,8 @@ def load_kept(runs: Path, card: Card) -> tuple[KeptRecord, ...]:
         with unless_broken(path):
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
-            data, lines[digest] = _bare(content, known.get(digest), key)
-            found.append(from_json({**data, "file": path, "file_digest": digest}, KeptRecord))
+            lines[digest] = line = known.get(digest) or _bare(content, key)
+            found.append(replace(_decoder().decode(line), file=path, file_digest=digest))
     if lines.keys() != known.keys():
         _keep(cache, _as_lines(lines, key))
     return tuple(found)
@@ -84,7 +91,7 @@ def whole(record: RunRecord) -> RunRecord:
         content = record.file.read_bytes()
         if hashlib.sha256(content).hexdigest() != record.file_digest:
             raise UserError(f"{record.file} was changed while it was read. Type the command again.")
-        return parse(content.decode())
+        return parse(content)
 
 
 def states_of(runs: Path, record: RunRecord) -> list[list[int]]:
@@ -93,13 +100,10 @@ def states_of(runs: Path, record: RunRecord) -> list[list[int]]:
     return [_state(f"{folder}/{name}") for name in (CASES, FILE)]
 
 
-def _bare(content: bytes, line: str | None, key: str) -> tuple[dict[str, Any], str]:
-    """Return what a board shows of a record as JSON, and the line that it is kept by."""
-    if line is not None:
-        return json.loads(line), line
-    text = content.decode()
-    parse(text)
-    data = json.loads(text)
+def _bare(content: bytes, key: str) -> str:
+    """Return what a board shows of a record, as a line of JSON."""
+    parse(content)
+    data = json.loads(content)
     bare = {
         **data,
         **{half: data[half] and {**data[half], "panel": {}} for half in HALVES},
@@ -109,7 +113,7 @@ def _bare(content: bytes, line: str | None, key: str) -> tuple[dict[str, Any], s
             name: data["provenance"][name] for name in ("hardware",) if name in data["provenance"]
         },
     }
-    return bare, json.dumps(bare, separators=(",", ":"))
+    return json.dumps(bare, separators=(",", ":"))
 
 
 def _only(metrics: Mapping[str, Any], key: str) -> dict[str, Any]:

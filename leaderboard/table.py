@@ -7,7 +7,6 @@ read no other data; `<` is an escape in it, and NaN never occurs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from typing import Any, Literal
 from leaderboard.rows import HALVES, RowView
 from leaderboard.standings import HalfName
 from leaderboard.values import Value
-from leaderboard.wording import Text, both, say, templates
+from leaderboard.wording import as_text, both, say, templates
 
 __all__ = ["ROWS_A_PAGE", "Column", "Measure", "Shape", "as_script", "cell_of_row", "embedded", "head_of"]
 
@@ -153,7 +152,6 @@ def _measured(
 
 
 NOTHING = Value("")
-PLAIN = (str, int, float, bool, type(None))
 READ: dict[str, Callable[[RowView], Value]] = {
     "main": lambda row: row.main,
     "other": lambda row: row.other,
@@ -204,26 +202,12 @@ def as_script(
 def embedded(content: object) -> str:
     """Return JSON that neither HTML nor a script ends early, in one line; a text is [English, Korean].
 
-    Raises:
-        ValueError: for NaN or an infinity, which no JSON has.
+    NaN and infinities become null.
     """
-    packed = json.dumps(_paired(content), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    text = packed.encode("utf-8", "replace").decode()
+    text = as_text(content, lambda text: str.__str__(text) if text.ko == text else [text.en, text.ko])
     for mark in "<>&\u2028\u2029":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
     return text
-
-
-def _paired(value: object) -> object:
-    if type(value) in PLAIN:
-        return value
-    if isinstance(value, Text):
-        return str.__str__(value) if value.ko == value else [value.en, value.ko]
-    if isinstance(value, dict):
-        return {key: _paired(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_paired(item) for item in value]
-    return value
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -7,17 +7,19 @@ element with its language, and the style shows one of them. What an entrant wrot
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import yaml
 from markupsafe import Markup, escape
 
 __all__ = [
     "LANGUAGES",
     "Text",
+    "as_text",
     "both",
     "date",
     "in_svg",
@@ -64,6 +66,15 @@ class Text(str):
             both = f'<span lang="en">{english}</span><span lang="ko">{korean}</span>'
             self._html = english if english == korean else both
         return self._html
+
+
+def as_text(content: object, of_text: Callable[[Text], object] = str.__str__) -> str:
+    """Return JSON in one line, a `Text` as `of_text` says; NaN and infinities become null.
+
+    Raises:
+        UnicodeEncodeError: for half a character, which no cleaned text has.
+    """
+    return msgspec.json.encode(content, enc_hook=of_text).decode()
 
 
 def korean(text: object) -> str:

@@ -419,12 +419,7 @@ def write(runs: Path, records: list[RunRecord], figures: Mapping[str, Any] | Non
     """Write the records, and the figures by run id, as a runs folder and return it."""
     for number, item in enumerate(records):
         folder = runs / item.challenge.name / (item.run_id if item.sweep else f"run{number:05d}")
-        write_atomic(folder / "record.json", _written(item))
+        write_atomic(folder / "record.json", dump(item).encode())
         if figures and item.run_id in figures:
-            write_atomic(folder / "sweep_figures.json", _written(figures[item.run_id]))
+            write_atomic(folder / "sweep_figures.json", dump(figures[item.run_id]).encode())
     return runs
-
-
-def _written(value: object) -> bytes:
-    """Return JSON in which a lone surrogate is an escape, as an encoder without Unicode writes it."""
-    return dump(value).encode("utf-8", "surrogatepass").replace(b"\xed\xa0\xbd", b"\\ud83d")

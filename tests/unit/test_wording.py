@@ -120,8 +120,7 @@ def test_what_an_entrant_wrote_is_escaped_in_every_place() -> None:
         assert '"x"' not in place
         assert "</script" not in place
     assert not set("<>&\u2028\u2029") & set(embedded({"a": [text, "\u2028&"]}))
-    with pytest.raises(ValueError, match="JSON"):
-        embedded({"a": float("nan")})
+    assert embedded({"a": float("nan")}) == '{"a":null}'
     assert json.loads(embedded({"a": text, "b": None, "c": say("site.name")})) == {
         "a": [text.en, text.ko] if text.ko != text.en else text.en,
         "b": None,
