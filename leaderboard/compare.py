@@ -27,7 +27,7 @@ from leaderboard.standings import HalfName, Row, Standings
 from leaderboard.table import embedded
 from leaderboard.text import clean
 
-__all__ = ["MOST_ENTRIES", "as_script", "can_compare", "comparisons"]
+__all__ = ["MOST_ENTRIES", "as_script", "can_compare", "comparisons", "has_page"]
 
 MOST_ENTRIES = 20
 
@@ -57,6 +57,11 @@ def comparisons(standing: Standings, resampled: ResampleReader, read: Reader) ->
     known = {half: _differences(rows, standing.card, half, drawn_of) for half in HALVES}
     found = (compare(a, b, standing, drawn_of, table_of, known) for a, b in combinations(rows, 2))
     return tuple(item for item in found if any(_known(metric) for _, metric in _metrics(item)))
+
+
+def has_page(standing: Standings) -> bool:
+    """Say whether a board has a page that compares two of its entries."""
+    return len(standing.ranked) > 1
 
 
 def can_compare(standing: Standings, resampled: ResampleReader) -> bool:

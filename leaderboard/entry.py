@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,10 +9,12 @@ from harness.records import Cell as FoldCell
 from harness.records import Half, RunRecord
 from leaderboard.about import ISOLATION, NO_CODE, Fact, role_of
 from leaderboard.card import Card, MetricFacts
+from leaderboard.compare import has_page
 from leaderboard.explained import ExplainedView
 from leaderboard.figures import Strip, strip
 from leaderboard.inference import inference_of
 from leaderboard.panels import Cell, PanelView, cell_of, panel_views
+from leaderboard.place_scripts import script_of, without_script
 from leaderboard.plots import Plots
 from leaderboard.rows import BOTH, HALVES, ROUTES, Decimals, size_words
 from leaderboard.search import SearchView, search_view
@@ -25,7 +26,7 @@ from leaderboard.values import Value, value_of
 from leaderboard.viewer import ViewerView
 from leaderboard.wording import both, date, korean, say, twin
 
-__all__ = ["EntryView", "StandingView", "entry_view", "standing_view"]
+__all__ = ["EntryView", "entry_view"]
 
 MOST_SETTINGS = 400
 FEW = 5
@@ -73,21 +74,17 @@ class Positional:
 
 
 @dataclass(frozen=True, slots=True)
-class StandingView:
-    """What an entry's page says of the others; a new record may change it on every page."""
+class EntryView:
+    """An entry's page, but for its rank."""
 
     id: str
-    ok: bool
+    complete: bool
     standing: str
-    """One sentence: its rank, or why it has none."""
+    """Why it has no rank, or where that stands."""
+    standing_script: str
+    """Has the rank of a complete entry."""
     comparable: bool
     """Whether the board has a page that compares it with another entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class EntryView:
-    """An entry's page, but for its standing."""
-
     challenge: str
     challenge_title: str
     board_id: str
@@ -143,8 +140,13 @@ def entry_view(
     """Return what an entry's page shows; `plots` are the figures of the search of a tuned one."""
     record, card, board = row.record, standing.card, standing.board
     ranking = {half: decimals[card.ranking.key, half] for half in BOTH}
-    code = record.entry.route == "code"
+    code, complete = record.entry.route == "code", row.status == "complete"
     return EntryView(
+        id=row.id,
+        complete=complete,
+        standing=without_script(row, standing),
+        standing_script=script_of(row.id),
+        comparable=has_page(standing) and complete and record.entry.route != "reference",
         challenge=card.name,
         challenge_title=card.title,
         board_id=board.id if board else "",
@@ -174,37 +176,6 @@ def entry_view(
         isolation=clean(record.isolation, 20) if code else "–",
         isolation_words=ISOLATION.get(record.isolation, "") if code else NO_CODE,
     )
-
-
-def standing_view(row: Row, standing: Standings) -> StandingView:
-    """Return what an entry's page says of its place among the others."""
-    ok = row.status == "complete"
-    comparable = len(standing.ranked) > 1 and ok and row.record.entry.route != "reference"
-    return StandingView(row.id, ok, _sentence(row, standing), comparable)
-
-
-def _sentence(row: Row, standing: Standings) -> str:
-    """Return where an entry stands, and when, if not now."""
-    return both((standing.as_of, _place(row, standing)))
-
-
-def _place(row: Row, standing: Standings) -> str:
-    half = HALVES[standing.half]
-    if row.status != "complete":
-        return say("entry.standing_not_ranked", reason=clean(row.reason, 400))
-    if row.record.entry.route == "reference":
-        return say("entry.standing_reference", half=half, rank=row.rank)
-    first = bisect_left(standing.ranked, row.rank or 0, key=_rank)
-    shared = bisect_right(standing.ranked, row.rank or 0, lo=first, key=_rank) - first - 1
-    key = "entry.standing_shared" if shared else "entry.standing"
-    place = say(key, rank=row.rank, total=count(len(standing.ranked)), half=half, n=shared)
-    if row.shift is None:
-        return place
-    return both((place, say("entry.standing_shift", cv=row.cv_rank, test=row.test_rank)))
-
-
-def _rank(row: Row) -> int:
-    return row.rank or 0
 
 
 def _as_sentence(note: str) -> str:

@@ -21,10 +21,6 @@ __all__ = ["Difference", "File", "differences", "ready", "write_files"]
 LOCK, LISTING = ".lock", ".files"
 
 
-def _same(content: bytes) -> bytes:
-    return content
-
-
 @dataclass(frozen=True, slots=True)
 class File:
     """A file of the site."""
@@ -32,9 +28,7 @@ class File:
     name: str
     make: Callable[[], bytes]
     key: str = ""
-    """Digest of everything that `make` depends on, but for what `adapt` renews; "" makes it every time."""
-    adapt: Callable[[bytes], bytes] = _same
-    """Older content of the same key to what `make` would return."""
+    """Digest of everything that `make` depends on; "" makes it every time."""
 
 
 def ready(name: str, content: bytes) -> File:
@@ -68,10 +62,11 @@ def _write(site: Path, file: File, before: dict[str, str]) -> str:
     A new name is listed first, so that no crash leaves it unlisted.
     """
     old = _read(f"{site}/{file.name}")
-    known = old is not None and file.key != "" and before.get(file.name) == _line(file, old)
-    content = file.adapt(old) if old is not None and known else file.make()
+    if old is not None and file.key and (line := _line(file, old)) == before.get(file.name):
+        return line
+    content = file.make()
     if content == old:
-        return before[file.name] if known else _line(file, content)
+        return _line(file, content)
     if file.name not in before:
         with (site / LISTING).open("a", encoding="utf-8") as listing:
             listing.write(f"{file.name}\n")

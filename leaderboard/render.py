@@ -12,19 +12,17 @@ from pathlib import Path
 
 from jinja2 import BytecodeCache, Environment, FunctionLoader, StrictUndefined, Template
 from jinja2.bccache import Bucket
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from harness.atomic import write_atomic
-from leaderboard.entry import StandingView
 from leaderboard.fingerprint import code_digest
 from leaderboard.values import number_cell
 from leaderboard.wording import in_svg, korean, label, say, tip
 
-__all__ = ["render", "standing_html", "with_standing"]
+__all__ = ["render"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 SENTENCE = re.compile(r'\{\{ t\("([a-z_]+\.[a-z_]+)"\) \}\}')
-STANDING, END = b'<p class="standing', b"</p>"
 
 
 def render(template: str, root: str, **views: object) -> bytes:
@@ -35,22 +33,6 @@ def render(template: str, root: str, **views: object) -> bytes:
 @cache
 def _compiled(template: str) -> Template:
     return _environment().get_template(template)
-
-
-def standing_html(place: StandingView) -> Markup:
-    """Return what an entry's page says of the others; no template, for a thousand of these take too long."""
-    css = "standing" if place.ok else "standing failed"
-    links = f'<a href="../index.html#{escape(place.id)}">{escape(say("entry.see"))}</a>'
-    if place.comparable:
-        links += f' <a href="../compare.html#a={escape(place.id)}">{escape(say("board.compare"))}</a>'
-    return Markup(f'<p class="{css}"><bdi>{escape(place.standing)}</bdi> {links}</p>')  # noqa: S704  escaped
-
-
-def with_standing(page: bytes, place: StandingView) -> bytes:
-    """Return an entry's page with another standing: its one paragraph of that class is no entrant's text."""
-    begin = page.index(STANDING)
-    end = page.index(END, begin) + len(END)
-    return page[:begin] + standing_html(place).encode() + page[end:]
 
 
 def _template(name: str) -> str:

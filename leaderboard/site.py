@@ -9,6 +9,7 @@ site/<challenge>/<board>/pvalues.csv             where cases rank: the tests bet
 site/<challenge>/<board>/compare.html            any two entries side by side
 site/<challenge>/<board>/{data,pairs}.js         all rows, and the first entries' differences, for scripts
 site/<challenge>/<board>/entries/<entry>.html    one entry
+site/<challenge>/<board>/entries/standing-<x>.js the rank of each entry whose id ends with x, in a sentence
 site/<challenge>/<board>/entries/<entry>/        its slice viewer's label maps and downloads, if it has one
 site/<challenge>/<board>/viewer/                 the pictures of all slice viewers of the board, by content
 site/<challenge>/<board>/explained/              the pictures of all Grad-CAM maps of the board, by content
@@ -30,7 +31,7 @@ from leaderboard import compare
 from leaderboard.card import Card
 from leaderboard.case_ranks import case_files
 from leaderboard.earlier import earlier_boards, earlier_standings, link_of
-from leaderboard.entry import entry_view, standing_view
+from leaderboard.entry import entry_view
 from leaderboard.explained import NO_MAPS, Maps, maps_of
 from leaderboard.export import as_csv, as_json, as_pairs, lines_of
 from leaderboard.files import Difference, File, differences, ready, write_files
@@ -38,8 +39,9 @@ from leaderboard.fingerprint import code_digest, digest_of
 from leaderboard.kept import KeptRecord, KeptResamples, load_kept, states_of, whole
 from leaderboard.moments import Moment, as_of, until
 from leaderboard.pages import BoardView, IndexView, board_view, challenge_view, compare_view, for_scripts
+from leaderboard.place_scripts import place_scripts
 from leaderboard.plots import NO_PLOTLY, Bundle, Plots, bundle, plots_of
-from leaderboard.render import render, standing_html, with_standing
+from leaderboard.render import render
 from leaderboard.resampled import resample_files
 from leaderboard.rows import Decimals, shared_decimals
 from leaderboard.sealed import shown, with_looks
@@ -222,6 +224,7 @@ def _board_files(
         files = (*slices.files, *maps.files)
         yield from (ready(f"{folder}/{name}", file) for name, file in files if name not in pictures)
         pictures.update(name for name, _ in files)
+    yield from place_scripts(folder, standing)
     lines = lines_of(standing)
     yield ready(f"{folder}/standings.csv", as_csv(standing, lines).encode())
     yield ready(f"{folder}/standings.json", as_json(standing, lines).encode())
@@ -230,7 +233,7 @@ def _board_files(
     if view.entries:
         script = as_script(view.head, view.ranked, view.unranked, for_scripts(view))
         yield ready(f"{folder}/data.js", script)
-    if len(view.ranked) > 1:
+    if compare.has_page(standing):
         pairs = _pairs(f"{folder}/pairs.js", standing, runs)
         yield from pairs
         page = compare_view(view, paired=bool(pairs))
@@ -251,24 +254,19 @@ class _Pages:
         board, decimals = standing.board, shared_decimals(standing)
         about = (board.id, board.options) if board else ()
         places = [[*where, digits] for where, digits in decimals.items()]
-        return cls(standing, decimals, digest_of(code_digest(), standing.card, about, places))
+        shared = (standing.as_of, compare.has_page(standing), standing.card, about, places)
+        return cls(standing, decimals, digest_of(code_digest(), shared))
 
     def file(self, folder: str, row: Row, plots: Plots, slices: Slices, maps: Maps) -> File:
         """Return an entry's page: made anew where its record or what stands beside it has changed."""
-        place = standing_view(row, self.standing)
 
         def make() -> bytes:
             (record,) = shown([whole(row.record)], self.standing.card)
             known = replace(row, record=record)
             page = entry_view(known, self.standing, self.decimals, plots, slices.view, maps.view)
-            return render("entry.html", "../../../", page=page, place=standing_html(place))
+            return render("entry.html", "../../../", page=page)
 
-        return File(
-            f"{folder}/entries/{row.id}.html",
-            make,
-            key=self._key(row, plots, slices, maps),
-            adapt=lambda page: with_standing(page, place),
-        )
+        return File(f"{folder}/entries/{row.id}.html", make, self._key(row, plots, slices, maps))
 
     def _key(self, row: Row, plots: Plots, slices: Slices, maps: Maps) -> str:
         record = row.record

@@ -60,6 +60,20 @@ def test_the_ranking_is_there_when_the_page_opens(mixed_site: Path, visit: Opene
     seen.check()
 
 
+def test_an_entry_says_where_it_stands(mixed_site: Path, visit: Opener) -> None:
+    """Its rank among the others, in the chosen language; without scripts, where to look."""
+    ranked = next(path for path in board(mixed_site).parent.glob("entries/entry_*.html"))
+    seen = visit(ranked)
+    expect(seen.page.locator("p.standing")).to_contain_text(re.compile(r"Rank \d+ of 10 on test"))
+    seen.page.locator(".look label", has=seen.page.locator("input[value=ko]")).click()
+    expect(seen.page.locator("p.standing")).to_contain_text(re.compile(r"10개 중 \d+위"))
+    seen.page.locator("p.standing a").first.click()
+    expect(seen.page.locator("tbody tr:target td.rank")).to_have_count(1)
+    seen.check()
+    still = visit(ranked, script=False)
+    expect(still.page.locator("p.standing")).to_contain_text("Its rank stands on the board.")
+
+
 def test_the_ranking_is_readable_without_scripts(mixed_site: Path, visit: Opener) -> None:
     """With scripts off every row is there, and no control that would do nothing."""
     seen = visit(board(mixed_site), script=False)

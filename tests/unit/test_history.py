@@ -158,7 +158,9 @@ def test_the_site_of_a_moment_lies_beside_todays_and_says_so_everywhere(tmp_path
         assert "as of 20 Nov 2026, 23:59 UTC" in text, path
         assert "2026년 11월 20일 23:59 UTC 시점" in text, path
         assert "three" not in text, path
-    assert "Rank 1 of 2 on test" in next(then.glob("kium/*/entries/one-*.html")).read_text()
+    ranks = "".join(path.read_text() for path in then.glob("kium/*/entries/standing-*.js"))
+    assert "board as of 20 Nov 2026, 23:59 UTC" in ranks
+    assert "Rank 1 of 2 on test" in ranks
     board = next(site.glob("kium/*/index.html")).read_text()
     assert 'id="history"' in board
     assert "2026-11-21" in board.partition('id="history"')[2].partition("</table>")[0]

@@ -166,12 +166,19 @@ def test_only_pages_of_new_records_are_made(
         made.append(template)
         return render.render(template, root, **views)
 
+    def pages() -> dict[str, bytes]:
+        return {name: content for name, content in contents(place / "site").items() if "/entries/" in name}
+
     monkeypatch.setattr(leaderboard.site, "render", counted)
+    old = pages()
     build(place / "runs", place / "site", {"kium": card()})
     assert made.count("entry.html") == 0
     a_new_first(place / "runs")
     build(place / "runs", place / "site", {"kium": card()})
     assert made.count("entry.html") == 1
+    changed = {name for name, content in pages().items() if old.get(name) != content}
+    assert len([name for name in changed if name.endswith(".html")]) == 1
+    assert {Path(name).name[:9] for name in changed if name.endswith(".js")} == {"standing-"}
 
 
 def test_a_page_that_was_edited_is_made_again(before: Path, tmp_path: Path) -> None:

@@ -25,14 +25,13 @@ from harness import catalog
 from harness.errors import UserError
 from harness.records import Half, Interval, RunRecord
 from leaderboard.card import Card, card_of
-from leaderboard.entry import entry_view, standing_view
+from leaderboard.entry import entry_view
 from leaderboard.export import as_csv, as_json
 from leaderboard.figures import axis_for
 from leaderboard.pages import board_view
 from leaderboard.panels import PanelView, panel_views
 from leaderboard.plots import Plots, bundle, plots_of
 from leaderboard.render import render as render_page
-from leaderboard.render import standing_html
 from leaderboard.rows import shared_decimals
 from leaderboard.search import search_view
 from leaderboard.site import build
@@ -115,9 +114,7 @@ def entry_page(run: RunRecord) -> str:
     standing = standings([run], card())
     (row,) = standing.rows
     page = entry_view(row, standing, shared_decimals(standing))
-    return render_page(
-        "entry.html", "../../../", page=page, place=standing_html(standing_view(row, standing))
-    ).decode()
+    return render_page("entry.html", "../../../", page=page).decode()
 
 
 # -------------------------------------------------------------------------------------- the files
@@ -256,6 +253,11 @@ def test_our_style_and_script_are_small() -> None:
 
 
 # ------------------------------------------------------------------------------------- safe pages
+OWN_SCRIPTS = {"look.js", "row.js", "board.js", "compare.js", "data.js", "standing.js"} | {
+    f"standing-{letter}.js" for letter in "0123456789abcdef"
+}
+
+
 def test_hostile_words_are_text_on_every_page(tmp_path: Path) -> None:
     """No element, attribute or file name comes from an entrant."""
     site = site_of(tmp_path, hostile())
@@ -268,8 +270,7 @@ def test_hostile_words_are_text_on_every_page(tmp_path: Path) -> None:
         assert {tag for tag, _ in page.elements} <= known, path
         assert not any(name.startswith("on") or name == "style" for _, a in page.elements for name in a), path
         scripts = [a.get("src") for tag, a in page.elements if tag == "script"]
-        own = {"look.js", "row.js", "board.js", "compare.js", "data.js"}
-        assert {str(source).rpartition("/")[2] for source in scripts} <= own, path
+        assert {str(source).rpartition("/")[2] for source in scripts} <= OWN_SCRIPTS, path
     for path in site.rglob("*"):
         assert re.fullmatch(r"[a-z0-9_.\-]+", path.name), path
 
@@ -490,7 +491,7 @@ def test_the_entry_page_shows_both_halves_every_fold_and_the_panel() -> None:
     """Metrics on CV and test, folds, curves, tables, notes, unknown kinds, and the command."""
     html = entry_page(record("a", 0.71, 0.65))
     words = Page(html).text
-    for text in ("0.71 0.57–0.85", "0.650 0.621–0.679", "Rank 1 of 1 on test", "Confusion at 0.5", "R_PCA",
+    for text in ("0.71 0.57–0.85", "0.650 0.621–0.679", "Its rank stands on the board.", "Confusion at 0.5", "R_PCA",
                  "Posterior locations are rare: pool them.", '"kind": "matrix"', "Folds",
                  "harness run challenge=kium submission=a", "4,010,269", "Apache-2.0", "no labels",
                  "Curves and counts are shown for the out-of-fold half only: on the test set they would spell "
@@ -974,16 +975,7 @@ def test_hostile_words_of_a_search_are_text(tmp_path: Path) -> None:
         )
         rows.append(tuned(f"good_{i}", changed, run_id=f"r{i}"))
     site = site_of(tmp_path, rows, "a", {f"r{i}": {text: figure(text)} for i, text in enumerate(HOSTILE)})
-    known = {
-        "table.js",
-        "plotly.min.js",
-        "figures.js",
-        "look.js",
-        "row.js",
-        "board.js",
-        "compare.js",
-        "data.js",
-    }
+    known = OWN_SCRIPTS | {"table.js", "plotly.min.js", "figures.js"}
     for path, page in pages(site):
         scripts = [a for tag, a in page.elements if tag == "script"]
         assert {str(a["src"]).rpartition("/")[2] for a in scripts if "src" in a} <= known, path
