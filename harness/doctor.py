@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -38,7 +39,18 @@ class Check:
 
 def report() -> list[Check]:
     """Look at everything, what a stranger's entry would run under first."""
-    looks = (_stranger, _bubblewrap, _user_namespaces, _landlock, _seccomp, _cores, _memory, _disk, _gpu)
+    looks = (
+        _stranger,
+        _bubblewrap,
+        _user_namespaces,
+        _landlock,
+        _seccomp,
+        _cores,
+        _memory,
+        _disk,
+        _bytecode,
+        _gpu,
+    )
     return [look() for look in looks]
 
 
@@ -141,6 +153,16 @@ def _disk() -> Check:
     return Check(
         "disk", here >= LEAST_DISK, detail, "" if here >= LEAST_DISK else "20 GiB free for prepared data"
     )
+
+
+def _bytecode() -> Check:
+    """Look whether Lightning is compiled: uv leaves that to the first import, which no sandbox can keep."""
+    name, found = "bytecode of libraries", importlib.util.find_spec("pytorch_lightning")
+    if found is None or found.origin is None:
+        return Check(name, False, "Lightning is not installed", "uv sync --compile-bytecode")
+    if os.path.exists(importlib.util.cache_from_source(found.origin)):
+        return Check(name, True, "there")
+    return Check(name, False, "none: every run compiles them again", "uv sync --compile-bytecode")
 
 
 def _gpu() -> Check:

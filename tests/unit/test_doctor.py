@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import py_compile
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ def test_the_report_is_complete_and_quick() -> None:
     assert time.monotonic() - began < 5.0
     assert list(checks) == [
         "isolation of a stranger's entry", "bubblewrap", "user namespaces", "Landlock", "seccomp", "cores",
-        "memory", "disk", "GPU",
+        "memory", "disk", "bytecode of libraries", "GPU",
     ]  # fmt: skip
     assert all(check.detail for check in checks.values())
     assert all(check.advice for check in checks.values() if not check.ok)
@@ -53,6 +54,18 @@ def test_a_machine_without_bubblewrap_is_told_what_to_install(
     sandbox.why_not.cache_clear()
     assert (checks["bubblewrap"].ok, checks["bubblewrap"].advice) == (False, "apt install bubblewrap")
     assert not checks["isolation of a stranger's entry"].ok
+
+
+def test_libraries_without_bytecode_are_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever this installation has: with the file it is fine, without it there is a command to type."""
+    package = tmp_path / "pytorch_lightning" / "__init__.py"
+    package.parent.mkdir()
+    package.touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pytorch_lightning", raising=False)
+    assert by_name()["bytecode of libraries"].advice == "uv sync --compile-bytecode"
+    py_compile.compile(str(package))
+    assert by_name()["bytecode of libraries"].ok
 
 
 def test_a_refused_stranger_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
