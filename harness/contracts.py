@@ -147,8 +147,8 @@ class ScorerUnit(Protocol):
         {"kind": "curve", "title", "x_label", "y_label", "diagonal": bool,
         "series": [{"name", "x": [..], "y": [..], "n": [..] or absent}]}, a series may have "low" and "high",
         its intervals, and the curve "y_from_0_to_1": True,
-        or {"kind": "note", "title", "text"}. Titles, labels, heads and series may have Korean twins:
-        "title_ko", "x_label_ko", "columns_ko" and so on (`harness.panels.in_korean`).
+        or {"kind": "note", "title", "text"}. Titles, labels, heads, series and texts may have
+        Korean twins: "title_ko", "x_label_ko", "columns_ko" and so on (`harness.panels.in_korean`).
         """
 
     def combine(self, folds: Sequence[Arrays]) -> dict[str, Array]:

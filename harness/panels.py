@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -113,9 +114,10 @@ def point_row(
 
 
 def in_korean(panel: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return the panel with Korean twins of its titles, axes, heads and series, as `<name>_ko`.
+    """Return the panel with Korean twins of its titles, axes, heads, series and notes, as `<name>_ko`.
 
-    A text that neither `words` nor `KOREAN` has stays as it is in both languages.
+    A text that neither `words` nor `KOREAN` has stays as it is in both languages; a note is looked up line by
+    line, and `{}` in a word stands for a number or a name without a space.
     """
     known = {**KOREAN, **words}
     return {name: _with_twins(part, known) for name, part in panel.items()}
@@ -126,6 +128,15 @@ def _with_twins(part: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, 
     twins: dict[str, Any] = {f"{key}_ko": known[part[key]] for key in single if part.get(key) in known}
     if any(head in known for head in part.get("columns", ())):
         twins["columns_ko"] = [known.get(head, head) for head in part["columns"]]
+    if part.get("kind") == "note":
+        twins["text_ko"] = "\n".join(_sentence(line, known) for line in part["text"].split("\n"))
     if "series" in part:
         twins["series"] = [_with_twins(series, known) for series in part["series"]]
     return {**part, **twins}
+
+
+def _sentence(line: str, known: Mapping[str, str]) -> str:
+    for english, korean in known.items():
+        if found := re.fullmatch(re.escape(english).replace(r"\{\}", r"(\S+?)"), line):
+            return korean.format(*found.groups())
+    return line

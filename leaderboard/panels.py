@@ -7,7 +7,7 @@
 "series": [{"name", "x": [...], "y": [...], "n": [...]?, "low": [...]?, "high": [...]?}]}
 {"kind": "note", "title"?, "text"}
 
-Titles, labels, heads and names of series may have Korean twins: "title_ko", "columns_ko" and so on.
+Titles, labels, heads, names of series and texts may have Korean twins: "title_ko", "columns_ko" and so on.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _known(name: str, panel: Any) -> PanelView | None:  # noqa: ANN401  a panel 
     if kind == "curve":
         return PanelView("curve", _title(worded(panel, "title", name)), chart=chart(panel))
     if kind == "note":
-        return PanelView("note", _title(worded(panel, "title", name)), text=clean(panel["text"]))
+        return PanelView("note", _title(worded(panel, "title", name)), text=clean(worded(panel, "text")))
     return None
 
 

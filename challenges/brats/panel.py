@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.panels import in_korean
-from harness.segmentation.editions import Edition
+from harness.segmentation.editions import CORNERS, POOLED, Edition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +38,8 @@ SPACING = {
     ),
 }
 """By how lesions are matched; measured against the official tools."""
+NEITHER = "Where truth and prediction both lack a region:"
+ONE = "Where only one has it: Dice 0; there"
 WORST = 10
 ML = 1000.0
 
@@ -69,6 +71,36 @@ KOREAN = {
     "mean Dice": "평균 Dice",
     "case": "증례",
     "true volume WT, ml": "실제 부피 WT, ml",
+    f"HD95 (edition {{}}): {POOLED}.": (
+        "HD95({}판): 경계 복셀(6개 이웃 중 하나라도 바깥인 복셀)의 중심 사이 거리를 두 방향에서 모두 "
+        "합쳐 구한 95번째 백분위수(선형 보간), mm."
+    ),
+    f"HD95 (edition {{}}): {CORNERS}.": (
+        "HD95({}판): 표면의 복셀 모서리 사이 거리를 마칭 큐브 면적으로 가중해 방향별로 구한 95번째 "
+        "백분위수 중 큰 값, 보간 없음(BraTS-2023 스크립트의 기존 HD95), mm."
+    ),
+    "Surface Dice: share of the border voxels, mean of the two shares, of both within 1 mm of the other's "
+    "surface.": ("표면 Dice: 각자의 경계 복셀 중 상대 표면에서 1 mm 이내인 비율의 두 방향 평균."),
+    "Surface Dice: share of the surface area of both within 1 mm of the other's surface.": (
+        "표면 Dice: 양쪽 표면적 가운데 상대 표면에서 1 mm 이내인 비율."
+    ),
+    f"{NEITHER} Dice 1 and HD95 0. {ONE}, HD95 is the image's diagonal.": (
+        "정답과 예측에 모두 영역이 없으면 Dice 1, HD95 0입니다. 한쪽에만 있으면 Dice는 0, HD95는 영상의 "
+        "대각선입니다."
+    ),
+    f"{NEITHER} Dice 1 and HD95 0. {ONE}, HD95 is {{}} mm.": (
+        "정답과 예측에 모두 영역이 없으면 Dice 1, HD95 0입니다. 한쪽에만 있으면 Dice는 0, HD95는 {} mm입니다."
+    ),
+    f"{NEITHER} no value (left out of the means). {ONE}, or share no voxel, HD95 is {{}} mm.": (
+        "정답과 예측에 모두 영역이 없으면 값이 없고 평균에서 빠집니다. 한쪽에만 있으면 Dice는 0이고, 이때와 "
+        "겹치는 복셀이 없을 때 HD95는 {} mm입니다."
+    ),
+    SPACING[""]: "복셀 크기는 정답의 헤더를 따릅니다.",
+    SPACING["merged"]: "복셀 크기는 정답의 헤더를 따릅니다. 공식 스크립트는 예측의 것을 씁니다.",
+    SPACING["paired"]: (
+        "복셀 크기는 정답의 헤더를 따릅니다. 공식 도구는 병변별 점수에서 그 순서를 뒤집고 나머지에서는 "
+        "1 mm로 봅니다. 1 mm 복셀에서는 값이 같습니다."
+    ),
 }
 
 
@@ -80,8 +112,7 @@ def definitions(edition: Edition) -> tuple[str, ...]:
     return (
         f"HD95 (edition {edition.name}): {edition.hd95_definition}.",
         f"Surface Dice: {edition.nsd_definition}.",
-        f"Where truth and prediction both lack a region: {empty}. Where only one has it: Dice 0; "
-        f"there{missed}, HD95 is {penalty}.",
+        f"{NEITHER} {empty}. {ONE}{missed}, HD95 is {penalty}.",
         SPACING[edition.lesions],
     )
 

@@ -55,6 +55,19 @@ KOREAN = {
     "value": "값",
     "low": "하한",
     "high": "상한",
+    "There is no case.": "증례가 없습니다.",
+    "The risk is the same for every case: C is 0.5 whatever the truth.": (
+        "모든 증례의 위험도가 같습니다. 정답과 관계없이 C는 0.5입니다."
+    ),
+    "No survival curve was predicted: Brier score and calibration are undefined.": (
+        "생존 곡선을 예측하지 않아 Brier 점수와 보정을 구할 수 없습니다."
+    ),
+    "The survival curve of {} cases rises, which no survival does.": (
+        "{}건의 생존 곡선이 올라갑니다. 생존 확률은 올라갈 수 없습니다."
+    ),
+    "The survival at one year is lower where the risk is lower: is the risk's sign right?": (
+        "위험도가 낮은 증례의 1년 생존 확률이 더 낮습니다. 위험도의 부호가 맞습니까?"
+    ),
 }
 KOREAN_TERTILES = {"low risk": "저위험", "middle risk": "중간 위험", "high risk": "고위험"}
 
@@ -63,7 +76,7 @@ def panel(truth: Arrays, view: View) -> dict[str, Any]:
     """Return what the page shows: the facts as curves, tables and notes."""
     found = facts(truth, view)
     if not len(view.follow_up):
-        return {"notes": note("To know", ["There is no case."])}
+        return in_korean({"notes": note("To know", ["There is no case."])}, KOREAN)
     title = f"Kaplan-Meier by tertile of risk ({_p_words(found['logrank_p'])})"
     shown: dict[str, Any] = {
         "kaplan_meier": _lines(title, "Years", "Alive", found["kaplan_meier"]),

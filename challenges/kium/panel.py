@@ -29,6 +29,15 @@ KOREAN = {
     "Locations": "위치",
     "location": "위치",
     "positives": "양성",
+    "{} cases have Aneurysm below 0.5 and a location all the same.": (
+        "{}건은 Aneurysm이 0.5 미만인데도 위치가 표시되어 있습니다."
+    ),
+    "Aneurysm is only 0 or 1: ties count half in AUROC; submit probabilities.": (
+        "Aneurysm이 0 또는 1뿐입니다. AUROC에서 동점은 절반으로 계산되니 확률을 제출하십시오."
+    ),
+    "Aneurysm is the same for every case: AUROC is 0.5 whatever the truth.": (
+        "모든 증례의 Aneurysm이 같습니다. 정답과 관계없이 AUROC는 0.5입니다."
+    ),
 }
 
 

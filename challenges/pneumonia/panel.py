@@ -33,6 +33,16 @@ KOREAN = {
     "share called": "양성 판정 비율",
     "mean probability": "평균 확률",
     "sensitivity at 95 %": "특이도 95 %에서의 민감도",
+    "The probability is only 0 or 1: ties count half in AUROC; submit probabilities.": (
+        "확률이 0 또는 1뿐입니다. AUROC에서 동점은 절반으로 계산되니 확률을 제출하십시오."
+    ),
+    "The probability is the same for every case: AUROC is 0.5 whatever the truth.": (
+        "모든 증례의 확률이 같습니다. 정답과 관계없이 AUROC는 0.5입니다."
+    ),
+    "The decisions are no threshold on the probability: a called case scores below an uncalled.": (
+        "판정이 확률의 문턱값과 맞지 않습니다. 양성으로 판정한 증례의 확률이 음성으로 판정한 증례보다 "
+        "낮습니다."
+    ),
 }
 
 

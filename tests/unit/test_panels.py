@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,7 @@ from harness.config import chosen
 from harness.curves import operating_point, point_at_specificity, reliability, roc
 from harness.panels import in_korean, known, note, point_row, reliability_curve, roc_curve, table
 from harness.records import Half
+from harness.segmentation.editions import EDITIONS
 from leaderboard.panels import panel_views
 from leaderboard.wording import korean
 
@@ -83,9 +88,9 @@ def test_titles_heads_axes_and_series_have_korean_twins() -> None:
     panel = {
         "table": table("Points", [{"at": 1, "unknown": 2}]),
         "roc": roc_curve("ROC", {"all": roc(TRUTH, SCORES)}),
-        "note": note("To know", ["one"]),
+        "note": note("To know", ["one", "12 cases of 2023-met."]),
     }
-    shown = in_korean(panel, {"Points": "기준점", "all": "전체"})
+    shown = in_korean(panel, {"Points": "기준점", "all": "전체", "{} cases of {}.": "{1}의 {0}건."})
     assert {key: shown["table"][key] for key in panel["table"]} == panel["table"]
     points, curve, told = panel_views(Half(8, 8, {}, json.loads(json.dumps(shown))))
     assert (points.title, korean(points.title)) == ("Points", "기준점")
@@ -95,6 +100,30 @@ def test_titles_heads_axes_and_series_have_korean_twins() -> None:
     assert (korean(curve.chart.y_label), korean(curve.chart.series[0].name)) == ("민감도", "전체")
     assert (curve.title, korean(curve.title)) == ("ROC", "ROC")
     assert korean(told.title) == "알아 둘 점"
+    assert (told.text, korean(told.text)) == ("one 12 cases of 2023-met.", "one 2023-met의 12건.")
+
+
+@pytest.mark.parametrize("name", ["brats", "glioma", "kium", "pneumonia"])
+def test_every_sentence_of_a_note_has_a_korean_twin(name: str) -> None:
+    """Whatever a challenge's own code may say in a note, read from the code itself, is in its vocabulary."""
+    module = importlib.import_module(f"challenges.{name}.panel")
+    if name == "brats":
+        said = [line for edition in EDITIONS.values() for line in module.definitions(edition)]
+    else:
+        tree = ast.parse(inspect.getsource(module.notes))
+        said = [text(call.args[0]) for call in ast.walk(tree) if isinstance(call, ast.Call) and call.args
+                and isinstance(call.func, ast.Attribute) and call.func.attr == "append"]  # fmt: skip
+    assert said
+    for line in said:
+        twin = in_korean({"note": note("To know", [line])}, module.KOREAN)["note"]["text_ko"]
+        assert re.search("[가-힣]", twin), line
+
+
+def text(node: ast.expr) -> str:
+    """Return a string of the code, with 7 for every value in it."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text(part) for part in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else "7"
 
 
 @pytest.mark.parametrize("twins", [["only one"], "no list", [1, 2], None])
