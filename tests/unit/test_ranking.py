@@ -42,6 +42,24 @@ def test_the_final_score_is_the_mean_rank_divided_by_the_entries() -> None:
     assert case_ranks(doubled).tolist() == [[4] * 7, [10] * 7, [10] * 7]
 
 
+@pytest.mark.parametrize(
+    ("values", "higher", "means"),
+    [
+        ([[0.6], [0.8]], False, [1, 2]),
+        ([[0.6], [0.8]], True, [2, 1]),
+        ([[0.6], [0.6]], False, [1, 1]),
+        ([[0.6, 0.4], [0.8, 1.0]], False, [1, 2]),
+        ([[np.nan], [0.8]], True, [2, 1]),
+        ([[np.nan], [0.4]], False, [2, 1]),
+        ([[0.6]], False, [1]),
+    ],
+)
+def test_the_examples_of_challenger(values: list[list[float]], higher: bool, means: list[float]) -> None:
+    """The mean ranks that its tests of rank-then-aggregate expect (wiesenfa/challengeR), ties as "min"."""
+    doubled = ranks(np.array(values)[:, :, None], [higher], "min")
+    assert (case_ranks(doubled).mean(axis=1) / 2).tolist() == means
+
+
 def test_the_permutation_test_approaches_all_swaps() -> None:
     """With 8 cases all 256 swaps can be counted; the sampled p-values are near, symmetric and 1 with itself."""
     draw = np.random.default_rng(1)

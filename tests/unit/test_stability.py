@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import kendalltau, rankdata, wilcoxon
 
 from harness.ranking import case_ranks, final_scores, ranks
 from harness.stability import (
@@ -192,3 +192,16 @@ def test_the_examples_of_challenger() -> None:
     assert resampled_ranks([-two_cases.mean(axis=1)[None]]).tolist() == [[1, 2]]
     assert resampled_ranks([[[-0.6, -0.6]]]).tolist() == [[1, 1]]
     assert resampled_ranks([[[0.6, 0.8]]]).tolist() == [[2, 1]]
+
+
+@pytest.mark.parametrize(("cases", "wins"), [(4, [0, 1]), (2, [0, 0]), (1, [0, 0])])
+def test_the_wins_of_challengers_examples(cases: int, wins: list[int]) -> None:
+    """Its tests of test-then-rank: .2 against 1 in four cases is a win; .6 against .8 in two or one is none.
+
+    The one-sided signed-rank test is scipy's, by the normal distribution as R takes it where differences tie.
+    """
+    worse, better = (0.2, 1.0) if cases == 4 else (0.6, 0.8)
+    pair, how = ([better] * cases, [worse] * cases), {"alternative": "greater", "correction": True}
+    found = wilcoxon(*pair, method="asymptotic", **how).pvalue
+    p = np.array([[1.0, found], [found, 1.0]])
+    assert significant_wins([[False, False], [True, False]], p).tolist() == wins
