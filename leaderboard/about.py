@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from functools import reduce
 
+from harness.sealing import team_key
 from leaderboard.card import Card, Published
 from leaderboard.judging import OLD_SCORER
 from leaderboard.rank_score import TITLE, definition_of, titles_of
@@ -126,7 +126,7 @@ def _look_alikes(standing: Standings) -> tuple[str, ...]:
     teams = {row.record.entry.team for row in standing.rows}
     groups: dict[str, list[str]] = {}
     for team in sorted(teams):
-        groups.setdefault(unicodedata.normalize("NFKC", clean(team, NAME)).casefold(), []).append(team)
+        groups.setdefault(team_key(clean(team, NAME)), []).append(team)
     alike = [group for group in groups.values() if len(group) > 1]
     return tuple(say("notice.alike", n=len(group), names=_spelt(group)) for group in alike[:MOST_WARNINGS])
 
