@@ -67,7 +67,7 @@ def load_kept(runs: Path, card: Card) -> tuple[KeptRecord, ...]:
     """
     cache, key = runs / card.name / FOLDER / RECORDS, card.ranking.key
     known = _lines(cache, key)
-    found, lines = [], dict[str, str]()
+    found, lines = [], dict[str, bytes]()
     for path in files(runs, card.name):
         with unless_broken(path):
             content = path.read_bytes()
@@ -100,10 +100,10 @@ def states_of(runs: Path, record: RunRecord) -> list[list[int]]:
     return [_state(f"{folder}/{name}") for name in (CASES, FILE)]
 
 
-def _bare(content: bytes, key: str) -> str:
+def _bare(content: bytes, key: str) -> bytes:
     """Return what a board shows of a record, as a line of JSON."""
     parse(content)
-    data = json.loads(content)
+    data = msgspec.json.decode(content)
     bare = {
         **data,
         **{half: data[half] and {**data[half], "panel": {}} for half in HALVES},
@@ -113,14 +113,14 @@ def _bare(content: bytes, key: str) -> str:
             name: data["provenance"][name] for name in ("hardware",) if name in data["provenance"]
         },
     }
-    return json.dumps(bare, separators=(",", ":"))
+    return msgspec.json.encode(bare)
 
 
 def _only(metrics: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {key: metrics[key]} if key in metrics else {}
 
 
-def _lines(path: Path, key: str) -> dict[str, str]:
+def _lines(path: Path, key: str) -> dict[str, bytes]:
     """Return the kept lines by digest; none of a file that is damaged, or that other code wrote."""
     try:
         head, content = path.read_bytes().split(b"\n", 1)
@@ -128,11 +128,11 @@ def _lines(path: Path, key: str) -> dict[str, str]:
         return {}
     if head.decode(errors="replace") != _head(content, key):
         return {}
-    return dict(line.split(" ", 1) for line in content.decode().splitlines())
+    return {digest.decode(): line for digest, line in (line.split(b" ", 1) for line in content.splitlines())}
 
 
-def _as_lines(lines: Mapping[str, str], key: str) -> bytes:
-    content = "".join(f"{digest} {lines[digest]}\n" for digest in sorted(lines)).encode()
+def _as_lines(lines: Mapping[str, bytes], key: str) -> bytes:
+    content = b"".join(b"%s %s\n" % (digest.encode(), lines[digest]) for digest in sorted(lines))
     return f"{_head(content, key)}\n".encode() + content
 
 

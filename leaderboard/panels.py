@@ -136,7 +136,7 @@ def _known(name: str, panel: Any) -> PanelView | None:  # noqa: ANN401  a panel 
         return replace(table, forest=forest(panel)) if panel.get("forest") else table
     if kind == "curve":
         return PanelView("curve", _title(worded(panel, "title", name)), chart=chart(panel))
-    if kind == "note":
+    if kind == "note" and "text" in panel:
         return PanelView("note", _title(worded(panel, "title", name)), text=clean(worded(panel, "text")))
     return None
 
