@@ -45,6 +45,11 @@ class Visit:
         return int(self.page.evaluate(script))
 
 
+def rank_scripts(page: Path) -> list[str]:
+    """Return the names of the scripts that say on an entry's page where it stands, in their order."""
+    return [f"standing-{page.stem[-1]}.js", "standing.js"]
+
+
 Opener = Callable[..., Visit]
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from harness.sweep_figures import figures
-from tests.browser.conftest import Builder, Opener, Visit
+from tests.browser.conftest import Builder, Opener, Visit, rank_scripts
 from tests.leaderboard_fakes import mixed, sweep, tuned
 
 NAMES = ('<a href="javascript:alert(1)">', "%{x}<br><b>t</b>", "</script><img src=x>")
@@ -72,6 +72,7 @@ def test_the_figures_of_a_search_are_drawn_from_the_folder_alone(
     assert {Path(url).name for url in seen.requests} == {
         *(entry(tuned_site, "drawn").name, "site.css", "look.css", "look.js", "figures.css"),
         *("table.js", "plotly.min.js", "figures.js"),
+        *rank_scripts(entry(tuned_site, "drawn")),
     }
     seen.check()
 
@@ -134,7 +135,8 @@ def test_the_trials_are_there_before_and_without_the_figures(tuned_site: Path, v
     scripts = seen.page.locator("head script[src]")
     assert scripts.evaluate_all("all => all.slice(1).every(script => script.defer)")
     order = [Path(script.get_attribute("src") or "").name for script in scripts.all()]
-    assert order == ["look.js", "table.js", "plotly.min.js", "figures.js"]
+    ranks = rank_scripts(entry(tuned_site, "drawn"))
+    assert order == ["look.js", *ranks, "table.js", "plotly.min.js", "figures.js"]
 
 
 def test_the_trials_sort_by_value_and_by_parameter(tuned_site: Path, visit: Opener) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.browser.conftest import Opener, Visit
+from tests.browser.conftest import Opener, Visit, rank_scripts
 from tests.viewer_fakes import BRAIN, BRIGHT, SPACING, index_of, site_with, viewer_in
 
 COLOURS = {1: (76, 141, 255), 2: (95, 211, 95), 3: (255, 74, 61)}
@@ -89,7 +89,7 @@ def test_the_first_case_is_drawn_from_files_alone(page: Path, visit: Opener) -> 
     seen = opened(visit, page)
     names = [Path(url).name for url in seen.requests]
     assert sorted(name for name in names if not name.endswith(".webp")) == sorted(
-        [page.name, "site.css", "look.css", "look.js", "viewer.css", "viewer.js", "0.js"]
+        [page.name, "site.css", "look.css", "look.js", "viewer.css", "viewer.js", "0.js", *rank_scripts(page)]
     )
     assert sum(name.endswith(".webp") for name in names) == 1
     assert all(tint(pixels(seen, plane)) > 200 for plane in PLANES)
@@ -241,7 +241,8 @@ def test_case_and_picture_are_chosen_by_mouse_and_keyboard(page: Path, visit: Op
     seen.page.wait_for_timeout(200)
     assert not np.array_equal(first, pixels(seen, "Axial"))
     loaded = [Path(url).name for url in seen.requests]
-    assert [name for name in loaded if name.endswith(".js")] == ["look.js", "viewer.js", "0.js", "1.js"]
+    scripts = ["look.js", *rank_scripts(page), "viewer.js", "0.js", "1.js"]
+    assert [name for name in loaded if name.endswith(".js")] == scripts
     assert sum(name.endswith(".webp") for name in loaded) == 3
     seen.check()
 
