@@ -187,16 +187,14 @@ def _status(record: RunRecord, card: Card, half: HalfName) -> Status:
 
 def _outside(record: RunRecord, card: Card) -> str:
     """Return a sentence on the first value that its metric cannot have; "" if there is none."""
-    halves = (("test_half", record.test), ("cv", record.cv))
-    whole = [(name, half.metrics) for name, half in halves if half and half.n_scored == half.n_expected > 0]
     for metric in card.metrics:
-        low, high = metric.low - ROUNDING, metric.high + ROUNDING
-        for name, metrics in whole:
-            value = found.value if (found := metrics.get(metric.key)) else None
-            if value is not None and math.isfinite(value) and not low <= value <= high:
-                ends = {"low": f"{metric.low:g}", "high": f"{metric.high:g}"}
-                where = say(f"board.{name}")
-                return say("reason.outside", metric=metric.title, half=where, value=repr(value), **ends)
+        for name, half in (("test_half", record.test), ("cv", record.cv)):
+            value = scored(half, metric.key)
+            if value is not None and not metric.low - ROUNDING <= value <= metric.high + ROUNDING:
+                low, high, where = f"{metric.low:g}", f"{metric.high:g}", say(f"board.{name}")
+                return say(
+                    "reason.outside", metric=metric.title, half=where, value=repr(value), low=low, high=high
+                )
     return ""
 
 

@@ -24,7 +24,7 @@ def place_scripts(folder: str, standing: Standings) -> Iterator[File]:
     found: dict[str, dict[str, str]] = {}
     for row in standing.rows:
         if row.status == "complete":
-            found.setdefault(script_of(row.id), {})[row.id] = _sentence(row, standing)
+            found.setdefault(script_of(row.id), {})[row.id] = both((standing.as_of, _place(row, standing)))
     for name, places in sorted(found.items()):
         yield ready(f"{folder}/entries/{name}", f"window.PLACES = {embedded(places)};\n".encode())
 
@@ -39,10 +39,6 @@ def without_script(row: Row, standing: Standings) -> str:
     if row.status == "complete":
         return both((standing.as_of, say("entry.standing_elsewhere")))
     return both((standing.as_of, say("entry.standing_not_ranked", reason=clean(row.reason, 400))))
-
-
-def _sentence(row: Row, standing: Standings) -> str:
-    return both((standing.as_of, _place(row, standing)))
 
 
 def _place(row: Row, standing: Standings) -> str:

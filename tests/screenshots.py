@@ -51,13 +51,11 @@ def draw(folder: Path) -> Path:
 
 
 def take(browser: Browser, page: Path, target: Path, width: int, at: str = "", **look: str) -> None:
-    """Take a picture of a page's first screen, or of the screen below an element."""
+    """Take a picture of a page's first screen, or of the screen that a fragment of its address leads to."""
     context = browser.new_context(viewport={"width": width, "height": HEIGHT[width]})
     seen = context.new_page()
     words = "&".join(f"{name}={value}" for name, value in look.items())
-    seen.goto(f"{page.as_uri()}?{words}" + (at if at.startswith("#a=") else ""))
-    if at and not at.startswith("#a="):
-        seen.evaluate("selector => document.querySelector(selector).scrollIntoView()", at)
+    seen.goto(f"{page.as_uri()}?{words}{at}")
     seen.screenshot(path=target)
     context.close()
 
